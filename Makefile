@@ -1,0 +1,54 @@
+# Two commands are enough: `make demo` runs the main job, `make test` the tests. Both need Python >= 3.11 with venv,
+# make and a package index; everything they make stays in this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --no-cache-dir --disable-pip-version-check --quiet
+TAG ?= strongroom-enclave
+EIF ?= strongroom.eif
+
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: env demo check test lock eif ci-deps clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(VENV)/.installed ## Make .venv from the lock file, hashes required
+
+$(VENV)/.installed: requirements/all.txt pyproject.toml
+	@echo "Installing the locked packages into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --requirement requirements/all.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: env ## Run the whole appliance on the simulator and answer a prompt: PROMPT="…" make demo
+	@$(BIN)/strongroom demo
+
+check: env ## Lint, types, import contracts, examples of the docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q tests/docs
+
+test: check ## Everything that must hold
+	$(BIN)/pytest -q -n 2 --ignore tests/docs
+
+lock: ## Resolve the lock files anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --output-file requirements/all.txt pyproject.toml
+	uv pip compile --quiet --python-platform x86_64-manylinux_2_28 --python-version 3.13 --no-deps --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --constraint requirements/all.txt \
+		--output-file requirements/enclave.txt requirements/enclave.in
+
+eif: ## Build the enclave image file: make eif BASE=debian:trixie-slim@sha256:…
+	@deploy/build-eif.sh "$(TAG)" "$(EIF)" "$(BASE)"
+
+ci-deps: ## Install what the tests need from Debian
+	@deploy/ci-deps.sh
+
+clean: ## Remove everything that make has made
+	rm -rf $(VENV) .models .state .mypy_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Debian packages that the tests use: strace shows which sockets a process opens.
+set -eu
+missing=""
+for tool in strace; do
+    command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+[ -z "$missing" ] && exit 0
+echo "Installing from Debian:$missing"
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
