@@ -1,0 +1,103 @@
+"""The deployment configuration: what differs between two deployments of the one image.
+
+The parent delivers it as TOML; the digest of its bytes as received goes into PCR17 before anything reads it, so a key
+policy and a client's policy can name it. Credentials, ciphertext and the like are not here: they are unmeasured.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from strongroom.protocol import toml
+from strongroom.protocol.catalogue import CatalogueEntry
+from strongroom.protocol.constants import MAX_CONFIGURATION_BYTES, MAX_SEALED_REQUEST_BYTES
+from strongroom.protocol.errors import InvalidDocument
+from strongroom.protocol.names import Identifier, KeyARN, ShortText
+
+Purpose = Literal["model", "request"]
+_RESERVED_CONTEXT = frozenset({"purpose", "tenant", "model", "version"})
+_ContextText = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class KeyEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One KMS key and the encryption context under which alone it is used."""
+
+    id: Identifier
+    purpose: Purpose
+    tenant: Identifier
+    arn: KeyARN
+    context: Annotated[dict[_ContextText, _ContextText], Meta(max_length=8)] = field(default_factory=dict)
+
+    @property
+    def region(self) -> str:
+        """The region of the key, the fourth part of its ARN."""
+        return self.arn.split(":")[3]
+
+    def model_context(self, model: CatalogueEntry) -> dict[str, str]:
+        """The EncryptionContext of a model's data key: {purpose, tenant, model, version} and the entry's own."""
+        return {
+            **self.context,
+            "purpose": self.purpose,
+            "tenant": self.tenant,
+            "model": model.id,
+            "version": model.version,
+        }
+
+
+class KMSSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the enclave reaches KMS; the host follows from the key's ARN, so it is not a setting."""
+
+    runtime_role: Annotated[str, Meta(pattern=r"^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}\Z")]
+    """The parent's IAM role; the key policy must not let it change the policy."""
+    fips: bool = False
+    ca_pem: Annotated[str, Meta(max_length=16 << 10)] = ""
+    """PEM roots for TLS to KMS; empty means Amazon's roots. Set only for a simulator or a private endpoint."""
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds that protect the enclave; the parent cannot change them after the measurement."""
+
+    max_body_bytes: Annotated[int, Meta(ge=4 << 10, le=MAX_SEALED_REQUEST_BYTES)] = 1 << 20
+    max_in_flight: Annotated[int, Meta(ge=1, le=256)] = 16
+    max_new_tokens: Annotated[int, Meta(ge=1, le=1 << 16)] = 1024
+    replay_entries: Annotated[int, Meta(ge=64, le=1 << 22)] = 1 << 16
+
+
+class Windows(Struct, frozen=True, forbid_unknown_fields=True):
+    """Spans of time, in seconds."""
+
+    request_s: Annotated[int, Meta(ge=10, le=3600)] = 300
+    """A request is refused when its timestamp is further than this from the enclave's time."""
+    document_refresh_s: Annotated[int, Meta(ge=30, le=7200)] = 600
+    """The cached attestation document is made anew after this long."""
+
+
+class DeploymentConfiguration(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole measured configuration."""
+
+    version: Literal[1]
+    deployment: Identifier
+    description: ShortText
+    kms: KMSSettings
+    key: Annotated[list[KeyEntry], Meta(min_length=1, max_length=16)]
+    limits: Limits = Limits()
+    windows: Windows = Windows()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "DeploymentConfiguration":
+        """Parse the TOML bytes; raise InvalidDocument or TooLarge."""
+        configuration = toml.decode(data, cls, "deployment configuration", MAX_CONFIGURATION_BYTES)
+        ids = [entry.id for entry in configuration.key]
+        if len(set(ids)) != len(ids):
+            raise InvalidDocument("deployment configuration: expected each key id once, got one twice")
+        if any(_RESERVED_CONTEXT & entry.context.keys() for entry in configuration.key):
+            names = ", ".join(sorted(_RESERVED_CONTEXT))
+            raise InvalidDocument(f"deployment configuration: {names} in a context are set by Strongroom; remove them")
+        return configuration
+
+    def find_key(self, key_id: str, purpose: Purpose) -> KeyEntry:
+        """The entry of that id and purpose; raise InvalidDocument when there is none."""
+        for entry in self.key:
+            if entry.id == key_id and entry.purpose == purpose:
+                return entry
+        raise InvalidDocument(f"deployment configuration: expected a key entry {key_id!r} of purpose {purpose!r}")

@@ -1,0 +1,110 @@
+"""The clear parts of every message: what the parent may see and route on. Nothing here names a plaintext."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from strongroom.protocol.constants import KEY_ID_BYTES, REQUEST_ID_BYTES, SALT_BYTES
+from strongroom.protocol.errors import Malformed
+from strongroom.protocol.framing import Reader
+
+_MODEL_ID = re.compile(rb"[a-z0-9][a-z0-9._-]{0,63}")
+_REQUEST_MAGIC = b"SRQ\x01"
+_RESPONSE_MAGIC = b"SRS\x01"
+_WEIGHTS_MAGIC = b"SRW\x01"
+WEIGHTS_CHUNK_BYTES = 1 << 20
+MAX_WRAPPED_KEY_BYTES = 6144
+
+
+@dataclass(frozen=True)
+class SealedRequestHead:
+    """The head of a sealed request: 63 bytes and the model's id. All of it is bound by the seal."""
+
+    suite: int
+    key_id: bytes
+    request_id: bytes
+    timestamp_ms: int
+    model: str
+
+    def to_bytes(self) -> bytes:
+        """docs/protocol.md, sealed request."""
+        model = self.model.encode()
+        return b"".join(
+            (
+                _REQUEST_MAGIC,
+                self.suite.to_bytes(2, "big"),
+                self.key_id,
+                self.request_id,
+                self.timestamp_ms.to_bytes(8, "big"),
+                len(model).to_bytes(1, "big"),
+                model,
+            )
+        )
+
+    @classmethod
+    def read(cls, message: bytes) -> tuple[Self, int]:
+        """The head of a sealed request and its length in bytes; raise Malformed."""
+        reader = Reader(message, "sealed request")
+        reader.magic(_REQUEST_MAGIC)
+        suite, key_id = reader.integer(2), reader.take(KEY_ID_BYTES)
+        request_id, timestamp_ms = reader.take(REQUEST_ID_BYTES), reader.integer(8)
+        model = reader.take(reader.integer(1))
+        if not _MODEL_ID.fullmatch(model):
+            raise Malformed("sealed request: expected a model id of lower-case letters, digits and . _ -")
+        return cls(suite, key_id, request_id, timestamp_ms, model.decode()), reader.position
+
+
+@dataclass(frozen=True)
+class SealedResponseHead:
+    """The head of a sealed response: 54 bytes, the enclave's salt among them (R2)."""
+
+    SIZE_BYTES = 4 + 2 + REQUEST_ID_BYTES + SALT_BYTES
+
+    suite: int
+    request_id: bytes
+    salt: bytes
+
+    def to_bytes(self) -> bytes:
+        """docs/protocol.md, sealed response."""
+        return _RESPONSE_MAGIC + self.suite.to_bytes(2, "big") + self.request_id + self.salt
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse exactly SIZE_BYTES; raise Malformed."""
+        reader = Reader(data, "sealed response")
+        reader.magic(_RESPONSE_MAGIC)
+        head = cls(reader.integer(2), reader.take(REQUEST_ID_BYTES), reader.take(SALT_BYTES))
+        reader.end()
+        return head
+
+
+@dataclass(frozen=True)
+class SealedWeightsHead:
+    """The head of a sealed model: whose weights they are and the data key, wrapped by KMS, that opens them."""
+
+    model: str
+    version: str
+    salt: bytes
+    wrapped_key: bytes
+
+    def to_bytes(self) -> bytes:
+        """docs/protocol.md, sealed weights."""
+        names = b"".join(len(name).to_bytes(1, "big") + name.encode() for name in (self.model, self.version))
+        return b"".join((_WEIGHTS_MAGIC, names, self.salt, len(self.wrapped_key).to_bytes(2, "big"), self.wrapped_key))
+
+    @classmethod
+    def read(cls, data: bytes) -> tuple[Self, int]:
+        """The head at the front of a sealed model and its length in bytes; raise Malformed."""
+        reader = Reader(data, "sealed weights")
+        reader.magic(_WEIGHTS_MAGIC)
+        names = [reader.take(reader.integer(1)) for _ in range(2)]
+        if not all(_MODEL_ID.fullmatch(name) for name in names):
+            raise Malformed("sealed weights: expected a model id and version of lower-case letters, digits and . _ -")
+        salt = reader.take(SALT_BYTES)
+        size = reader.integer(2)
+        if not 1 <= size <= MAX_WRAPPED_KEY_BYTES:
+            raise Malformed(f"sealed weights: expected a wrapped key of 1..{MAX_WRAPPED_KEY_BYTES} bytes, got {size}")
+        return cls(names[0].decode(), names[1].decode(), salt, reader.take(size)), reader.position
+
+
+MAX_WEIGHTS_HEAD_BYTES = 4 + 65 + 65 + SALT_BYTES + 2 + MAX_WRAPPED_KEY_BYTES

@@ -1,0 +1,33 @@
+"""Strict TOML documents: bounded bytes in, one typed value out, unknown fields refused."""
+
+import tomllib
+from typing import TypeVar
+
+import msgspec
+
+from strongroom.protocol.errors import InvalidDocument, TooLarge
+
+T = TypeVar("T")
+
+
+def decode(data: bytes, kind: type[T], what: str, max_bytes: int) -> T:
+    """Parse `data` as TOML into the msgspec type `kind`.
+
+    Raises TooLarge above `max_bytes` and InvalidDocument, naming the path and the rule, for anything else.
+    """
+    if len(data) > max_bytes:
+        raise TooLarge(f"{what}: expected at most {max_bytes} bytes, got {len(data)}")
+    try:
+        value = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidDocument(f"{what}: expected TOML in UTF-8: {_reason(error)}") from None
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidDocument(f"{what}: {error}") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return str(error)
+    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"

@@ -1,0 +1,51 @@
+"""Where the parts meet: vsock addresses in production, UNIX sockets standing in for them on one machine."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_VSOCK = re.compile(r"vsock:(any|\d{1,10}):(\d{1,10})")
+_CID_ANY = 0xFFFFFFFF
+PARENT_CID = 3
+"""The parent instance as seen from an enclave (AWS Nitro Enclaves user guide, "vsock")."""
+
+
+@dataclass(frozen=True)
+class VsockAddress:
+    """A context id and a port; `cid` is VMADDR_CID_ANY for a listener that takes any."""
+
+    cid: int
+    port: int
+
+    def __str__(self) -> str:
+        return f"vsock:{'any' if self.cid == _CID_ANY else self.cid}:{self.port}"
+
+
+@dataclass(frozen=True)
+class UnixAddress:
+    """The path of a UNIX socket."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Address = VsockAddress | UnixAddress
+
+
+def listen_any(port: int) -> VsockAddress:
+    """The address on which an enclave listens: every CID, one port."""
+    return VsockAddress(_CID_ANY, port)
+
+
+def parse_address(text: str) -> Address:
+    """`vsock:CID:PORT`, `vsock:any:PORT` or `unix:PATH`; raise ValueError saying what was expected."""
+    if match := _VSOCK.fullmatch(text):
+        cid = _CID_ANY if match[1] == "any" else int(match[1])
+        port = int(match[2])
+        if cid <= _CID_ANY and port <= _CID_ANY:
+            return VsockAddress(cid, port)
+    elif text.startswith("unix:") and len(text) > len("unix:"):
+        return UnixAddress(Path(text.removeprefix("unix:")))
+    raise ValueError(f"address: expected vsock:CID:PORT, vsock:any:PORT or unix:PATH, got {text!r}")

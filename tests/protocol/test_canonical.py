@@ -1,0 +1,66 @@
+"""Strict CBOR: one encoding per value, nothing else accepted."""
+
+import cbor2
+import pytest
+
+from strongroom.protocol import canonical
+from strongroom.protocol.errors import Malformed
+from strongroom.protocol.payloads import ChatTask, Message, Request
+
+REQUEST = Request(secret=b"s" * 32, stream=True, task=ChatTask(messages=[Message("user", "hi")], temperature=0.5))
+ENCODED = canonical.encode(REQUEST)
+
+
+def test_round_trip() -> None:
+    assert canonical.decode(ENCODED, Request, "request") == REQUEST
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        ENCODED[:-1],
+        ENCODED + b"\0",
+        b"\xff",
+        b"\xbf\xff",
+        b"\xa1\x18\x01\x01",  # a head that is not the shortest
+        b"\xa2aa\x01aa\x02",  # a key twice
+        b"\x9b" + b"\xff" * 8,  # a list of 2^64 - 1
+        b"\x5b" + b"\xff" * 8,
+        b"\x81" * 5000,
+        b"\xc1\x00",  # a date
+        b"\xd8\x23\x61(",  # a pattern
+        b"\xd9\xd9\xf7" + ENCODED,
+        cbor2.dumps({"secret": b"s" * 32, "task": {"task": "chat"}, "stream": True}),  # another order
+        cbor2.dumps({1: 2}, canonical=True),
+        cbor2.dumps(cbor2.undefined),
+    ],
+)
+def test_other_bytes_are_malformed(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        canonical.decode(data, Request, "request")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"CANARY": 1},
+        {"secret": b"short"},
+        {"secret": "t" * 32},
+        {"stream": 1},
+        {"task": {"task": "CANARY"}},
+        {"task": {"task": "chat", "messages": []}},
+        {"task": {"task": "chat", "messages": [{"role": "CANARY", "content": "x"}]}},
+        {"task": {"task": "chat", "messages": [{"role": "user", "content": "x" * 70_000}]}},
+        {"task": {"task": "chat", "messages": [{"role": "user", "content": "x"}], "max_tokens": 0}},
+        {"task": {"task": "chat", "messages": [{"role": "user", "content": "x"}], "temperature": float("nan")}},
+        {"task": {"task": "chat", "messages": [{"role": "user", "content": "x"}], "seed": 1 << 70}},
+        {"task": {"task": "infer", "tensors": {}}},
+        {"task": {"task": "infer", "tensors": {"x": {"dtype": "CANARY", "shape": [], "data": b""}}}},
+    ],
+)
+def test_a_value_outside_the_schema_is_malformed_and_not_quoted(change: dict[str, object]) -> None:
+    value = cbor2.loads(ENCODED) | change
+    with pytest.raises(Malformed) as caught:
+        canonical.decode(cbor2.dumps(value, canonical=True), Request, "request")
+    assert "CANARY" not in str(caught.value)

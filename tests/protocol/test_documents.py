@@ -1,0 +1,138 @@
+"""Configuration, catalogue, manifest: strict, bounded, and what they refuse they name."""
+
+import pytest
+
+from strongroom.documents import to_toml
+from strongroom.protocol.catalogue import Catalogue, ModelManifest
+from strongroom.protocol.configuration import DeploymentConfiguration
+from strongroom.protocol.errors import InvalidDocument, ProtocolError, TooLarge
+
+ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+CONFIGURATION = f"""
+version = 1
+deployment = "acme-prod"
+description = "test"
+[kms]
+runtime_role = "arn:aws:iam::111122223333:role/parent"
+[[key]]
+id = "models"
+purpose = "model"
+tenant = "acme"
+arn = "{ARN}"
+context = {{ data-class = "phi" }}
+"""
+CATALOGUE = f"""
+version = 1
+[[model]]
+id = "tiny"
+version = "1"
+task = "infer"
+manifest_sha384 = "{"a" * 96}"
+key = "models"
+"""
+MANIFEST = f"""
+id = "tiny"
+version = "1"
+task = "infer"
+licence = "Apache-2.0"
+source = "seed 0"
+graph = "model.onnx"
+[[files]]
+name = "model.onnx"
+size_bytes = 10
+sha256 = "{"b" * 64}"
+"""
+
+
+def test_a_configuration_gives_keys_contexts_and_defaults() -> None:
+    configuration = DeploymentConfiguration.from_bytes(CONFIGURATION.encode())
+    entry = configuration.find_key("models", "model")
+    model = Catalogue.from_bytes(CATALOGUE.encode()).model[0]
+    assert entry.region == "eu-west-1"
+    assert entry.model_context(model) == {
+        "data-class": "phi",
+        "purpose": "model",
+        "tenant": "acme",
+        "model": "tiny",
+        "version": "1",
+    }
+    assert configuration.limits.max_body_bytes == 1 << 20
+    with pytest.raises(InvalidDocument):
+        configuration.find_key("models", "request")
+
+
+def test_documents_round_trip_through_toml() -> None:
+    for text, kind in ((CONFIGURATION, DeploymentConfiguration), (CATALOGUE, Catalogue), (MANIFEST, ModelManifest)):
+        document = kind.from_bytes(text.encode())
+        assert kind.from_bytes(to_toml(document)) == document
+        assert to_toml(document) == to_toml(document)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version = 1", "version = 2"),
+        ("version = 1", ""),
+        ("version = 1", "version = 1\nsurprise = 1"),
+        ('"acme-prod"', '"ACME"'),
+        ('"acme-prod"', '"acme\\n"'),
+        ('"model"', '"other"'),
+        (ARN, "arn:aws:kms:eu-west-1:111122223333:alias/models"),
+        (ARN, ARN + "\\n"),
+        ("data-class", "purpose"),
+        ("data-class", "tenant"),
+        ("[[key]]", "[limits]\nmax_body_bytes = 999999999\n[[key]]"),
+        ("[[key]]", "[limits]\nmax_body_bytes = true\n[[key]]"),
+        ("[[key]]", "[windows]\nrequest_s = 0\n[[key]]"),
+        ("[kms]", '[kms]\nendpoint = "https://evil"'),
+        ("role/parent", "user/parent"),
+        ("[[key]]", '[[key]]\nid = "models"\npurpose = "model"\ntenant = "b"\n' + f'arn = "{ARN}"\n[[key]]'),
+        ("version = 1", "version = 1\nversion = 1"),
+        ("version = 1", "version = ["),
+        ("[[key]]", "x = " + "[" * 5000 + "]" * 5000 + "\n[[key]]"),
+    ],
+)
+def test_a_hostile_configuration_is_refused(old: str, new: str) -> None:
+    assert old in CONFIGURATION
+    with pytest.raises(InvalidDocument):
+        DeploymentConfiguration.from_bytes(CONFIGURATION.replace(old, new, 1).encode())
+
+
+def test_bytes_that_are_no_text_or_too_many_are_refused() -> None:
+    with pytest.raises(InvalidDocument):
+        DeploymentConfiguration.from_bytes(b"\xff\xfe")
+    with pytest.raises(TooLarge):
+        DeploymentConfiguration.from_bytes(CONFIGURATION.encode() + b"#" * (64 << 10))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a" * 96, "a" * 95),
+        ("a" * 96, "A" * 96),
+        ('"infer"', '"train"'),
+        ("[[model]]", '[[model]]\nid = "tiny"\nversion = "2"\ntask = "infer"\nkey = "k"\n'
+         f'manifest_sha384 = "{"c" * 96}"\n[[model]]'),
+        ("version = 1", "version = 0"),
+    ],
+)  # fmt: skip
+def test_a_hostile_catalogue_is_refused(old: str, new: str) -> None:
+    with pytest.raises(ProtocolError):
+        Catalogue.from_bytes(CATALOGUE.replace(old, new, 1).encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "model.onnx"', 'name = "../model.onnx"'),
+        ('name = "model.onnx"', 'name = "other.onnx"'),
+        ("size_bytes = 10", "size_bytes = 0"),
+        ('task = "infer"', 'task = "chat"'),
+        ('task = "infer"', 'task = "embed"'),
+        ("[[files]]", '[[files]]\nname = "model.onnx"\nsize_bytes = 1\n' + f'sha256 = "{"d" * 64}"\n[[files]]'),
+        ('graph = "model.onnx"', 'graph = "model.onnx"\ntokenizer = "tokenizer.json"'),
+    ],
+)
+def test_a_hostile_manifest_is_refused(old: str, new: str) -> None:
+    with pytest.raises(InvalidDocument):
+        ModelManifest.from_bytes(MANIFEST.replace(old, new, 1).encode())

@@ -1,0 +1,70 @@
+"""Addresses and sockets; vsock is only ever parsed and bound here, never connected to."""
+
+import asyncio
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from strongroom.transport.addresses import UnixAddress, VsockAddress, listen_any, parse_address
+from strongroom.transport.sockets import connect, dial, listen
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("vsock:16:7001", VsockAddress(16, 7001)),
+        ("vsock:any:7001", listen_any(7001)),
+        ("unix:/run/x.sock", UnixAddress(Path("/run/x.sock"))),
+        ("unix:x.sock", UnixAddress(Path("x.sock"))),
+    ],
+)
+def test_addresses_round_trip(text: str, address: VsockAddress | UnixAddress) -> None:
+    assert parse_address(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "unix:", "vsock:", "vsock:1", "vsock:1:-1", "vsock:99999999999:1", "tcp:1:2", "vsock:1:2:3"]
+)
+def test_other_texts_are_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected vsock"):
+        parse_address(text)
+
+
+def test_a_unix_listener_is_its_owners_and_replaces_a_dead_one(tmp_path: Path) -> None:
+    address = UnixAddress(tmp_path / "s")
+    listen(address).close()
+    with listen(address) as listener, dial(address, 1) as client:
+        assert stat.S_IMODE(address.path.stat().st_mode) == 0o600
+        peer, _ = listener.accept()
+        with peer:
+            client.sendall(b"x")
+            assert peer.recv(1) == b"x"
+
+
+def test_dialling_nobody_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        dial(UnixAddress(tmp_path / "none"), 1)
+
+
+async def test_connecting_is_the_same_on_a_loop(tmp_path: Path) -> None:
+    address = UnixAddress(tmp_path / "s")
+    with pytest.raises(FileNotFoundError):
+        await connect(address, 1)
+    with listen(address) as listener:
+        connection = await connect(address, 1)
+        with connection, listener.accept()[0] as peer:
+            await asyncio.get_running_loop().sock_sendall(connection, b"x")
+            assert peer.recv(1) == b"x"
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_VSOCK"), reason="no AF_VSOCK in this Python")
+def test_a_vsock_listener_binds_every_cid() -> None:
+    try:
+        listener = listen(listen_any(49_321))
+    except OSError as error:
+        pytest.skip(f"this kernel has no vsock: {error}")
+    with listener:
+        assert listener.getsockname()[1] == 49_321
