@@ -1,0 +1,53 @@
+"""Bindings: what the appliance puts into ``user_data``, and what a client recomputes.
+
+``user_data`` = length of tag (1 byte) ‖ tag ‖ version (1 byte) ‖ SHA-384 (48 bytes). The purpose comes first, so that a
+document made for KMS can never stand for one made for clients, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from attestation.documents import AttestationDocument
+from attestation.errors import Rejected, RejectionCode
+
+MAX_USER_DATA_BYTES = 128
+CLIENT_PURPOSE = b"strongroom client keys"
+KMS_PURPOSE = b"strongroom kms recipient"
+
+_VERSION = 1
+
+
+def client_user_data(keys: bytes) -> bytes:
+    """``user_data`` of a client document, for the exact bytes served at /v1/keys."""
+    return _user_data(CLIENT_PURPOSE, keys)
+
+
+def kms_user_data() -> bytes:
+    """``user_data`` of a KMS document: the purpose and its digest. The RSA key itself is in ``public_key``."""
+    return _user_data(KMS_PURPOSE, KMS_PURPOSE)
+
+
+def check_client_binding(document: AttestationDocument, keys: bytes) -> None:
+    """``document`` was made for clients and binds exactly ``keys``.
+
+    Says nothing of the document's genuineness: verify it first. Raises Rejected (public-key-present,
+    binding-absent, binding-purpose, binding-digest).
+    """
+    if document.public_key is not None:
+        raise Rejected(RejectionCode.PUBLIC_KEY_PRESENT, "no public_key", "one: a document for KMS")
+    if not document.user_data:
+        raise Rejected(RejectionCode.BINDING_ABSENT, "user_data with a purpose", "none")
+    prefix = _prefix(CLIENT_PURPOSE)
+    if document.user_data[: len(prefix)] != prefix:
+        raise Rejected(RejectionCode.BINDING_PURPOSE, f"purpose {CLIENT_PURPOSE.decode()}", "another")
+    if document.user_data != client_user_data(keys):
+        raise Rejected(RejectionCode.BINDING_DIGEST, "the digest of these keys", "another")
+
+
+def _user_data(purpose: bytes, data: bytes) -> bytes:
+    return _prefix(purpose) + hashlib.sha384(data).digest()
+
+
+def _prefix(purpose: bytes) -> bytes:
+    return bytes([len(purpose)]) + purpose + bytes([_VERSION])

@@ -1,0 +1,108 @@
+"""Strict CBOR for signed payloads: one walk over every head, then cbor2.
+
+cbor2 decides what a value is; the walk before it decides whether these bytes may be decoded at all
+(RFC 8949 section 3): minimal heads, definite strings, no tags, floats, undefined or other simple values, bounded
+depth and number of items, nothing after the item. The walk does not recurse and allocates nothing that a head asks for.
+"""
+
+from __future__ import annotations
+
+import cbor2
+
+from attestation.errors import Rejected, RejectionCode
+
+MAX_DEPTH = 4  # containers inside containers; documents have 2
+MAX_ITEMS = 512  # keys, values and elements; documents have about 110
+
+UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
+
+_INDEFINITE_MAP = b"\xbf"
+_BREAK = b"\xff"
+_FALSE_TRUE_NULL = (20, 21, 22)
+
+
+def decode(data: bytes) -> object:
+    """Decode exactly one item; only the outermost map may have indefinite length.
+
+    Raises Rejected (payload-cbor, payload-trailing-bytes).
+    """
+    end = _Walk(data).whole_item()
+    if end != len(data):
+        raise Rejected(RejectionCode.PAYLOAD_TRAILING_BYTES, f"{end} bytes", f"{len(data)} bytes")
+    try:
+        return cbor2.loads(data, allow_duplicate_keys=False, max_depth=MAX_DEPTH + 1)
+    except (cbor2.CBORDecodeError, UnicodeDecodeError):
+        raise _malformed("valid UTF-8 and no duplicate keys", "an item that breaks one of them") from None
+
+
+def read_head(data: bytes, at: int) -> tuple[int, int, int]:
+    """Read one head: (major type, argument, index of the byte after it).
+
+    Raises Rejected (payload-cbor) for a truncated, reserved, indefinite or non-minimal head.
+    """
+    if at >= len(data):
+        raise _malformed("another item", "the end of the input")
+    major, info = data[at] >> 5, data[at] & 0x1F
+    if info < 24:
+        return major, info, at + 1
+    if info > 27:
+        raise _malformed("a definite length", f"initial byte 0x{data[at]:02x}")
+    width = 1 << (info - 24)
+    end = at + 1 + width
+    argument = int.from_bytes(data[at + 1 : end], "big")
+    least = 24 if width == 1 else 1 << (4 * width)
+    if end > len(data) or argument < least:
+        raise _malformed("a complete minimal head", f"argument {argument} in {width} bytes")
+    return major, argument, end
+
+
+class _Walk:
+    """A position in the input that only moves forward, and the number of items seen on the way."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+        self.items = 0
+
+    def whole_item(self) -> int:
+        """Index of the byte after the first item of the input."""
+        if self.data[:1] != _INDEFINITE_MAP:
+            self._definite_item(depth=0)
+            return self.at
+        self.at = 1
+        while self.data[self.at : self.at + 1] != _BREAK:
+            self._definite_item(depth=1)
+            self._definite_item(depth=1)
+        return self.at + 1
+
+    def _definite_item(self, depth: int) -> None:
+        missing = [1]  # per open container, the items it still lacks
+        while missing:
+            if missing[-1] == 0:
+                missing.pop()
+                continue
+            missing[-1] -= 1
+            children = self._one_head()
+            if children:
+                missing.append(children)
+                if depth + len(missing) - 1 > MAX_DEPTH:
+                    raise _malformed(f"at most {MAX_DEPTH} levels", "deeper nesting")
+
+    def _one_head(self) -> int:
+        """Step over one head and, of a string, its bytes; returns the number of items inside a container."""
+        self.items += 1
+        if self.items > MAX_ITEMS:
+            raise _malformed(f"at most {MAX_ITEMS} items", "more")
+        major, argument, self.at = read_head(self.data, self.at)
+        remaining = len(self.data) - self.at
+        if major in (BYTES, TEXT, ARRAY, MAP) and argument > remaining:
+            raise _malformed("no more than the bytes that remain", f"a head that promises {argument}")
+        if major == TAG or (major == SIMPLE and argument not in _FALSE_TRUE_NULL):
+            raise _malformed("no tags, floats, undefined or simple values", f"major type {major}")
+        if major in (BYTES, TEXT):
+            self.at += argument
+        return {ARRAY: argument, MAP: 2 * argument}.get(major, 0)
+
+
+def _malformed(expected: str, actual: str) -> Rejected:
+    return Rejected(RejectionCode.PAYLOAD_CBOR, expected, actual)

@@ -1,0 +1,45 @@
+"""What a verdict says, in words for people: what a verified document proves, and what it does not."""
+
+from __future__ import annotations
+
+from attestation.anchors import SimulatedTrustAnchor, TrustAnchor
+from attestation.debug import is_debug
+from attestation.documents import AttestationDocument
+from attestation.modes import Live, Mode, Recent
+
+
+def proves(document: AttestationDocument, mode: Mode, anchor: TrustAnchor | SimulatedTrustAnchor) -> tuple[str, ...]:
+    """Statements that hold for a document which passed every step."""
+    signer = f"a software NSM (simulated root {anchor.sha256})" if anchor.simulated else "AWS Nitro hardware"
+    return (
+        f"signed by {signer} for {document.module_id}",
+        "its PCRs satisfied the caller's policy at the instant judged",
+        _freshness(mode),
+    )
+
+
+def does_not_prove(
+    document: AttestationDocument, mode: Mode, anchor: TrustAnchor | SimulatedTrustAnchor
+) -> tuple[str, ...]:
+    """The limits that a reader of the verdict must know."""
+    limits = [
+        "that no certificate was revoked: none is consulted offline",
+        "who holds the keys it names: the caller checks the bindings in public_key and user_data",
+    ]
+    if not isinstance(mode, Live):
+        limits.append("that it was made for this caller: it can be replayed")
+    if not isinstance(mode, Live | Recent):
+        limits.append("that the enclave still runs")
+    if anchor.simulated:
+        limits.append("anything about hardware: the trust anchor is simulated")
+    if is_debug(document):
+        limits.append("confidentiality or which code ran: the enclave is in debug mode")
+    return tuple(limits)
+
+
+def _freshness(mode: Mode) -> str:
+    if isinstance(mode, Live):
+        return "made in answer to the caller's nonce"
+    if isinstance(mode, Recent):
+        return f"made at most {mode.max_age_s} s before the instant judged"
+    return "genuine at its own timestamp"

@@ -1,0 +1,146 @@
+"""Compile measurements into a KMS key policy.
+
+One Allow of Decrypt per tuple, one Deny per PCR as a floor. One Deny with several negated keys would be joined by AND,
+so that a mix of two releases passed it; the exact complement of n tuples of k PCRs would need k^n statements, and a key
+policy has at most 32 KiB. Hence the floor, and at most two live tuples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from attestation.errors import PolicyError
+from attestation.key_policy.attested import REQUIRED_PCRS
+from attestation.key_policy.linter import MAX_TUPLES
+from attestation.key_policy.principals import is_named, is_role
+from attestation.policy import Measurements
+
+MAX_KEY_POLICY_BYTES = 32 * 1024
+
+_ADMINISTRATION = (
+    "kms:CancelKeyDeletion",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateKeyDescription",
+)
+_SEALING = ("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
+_SELF_CHECK = ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants")
+_CONDITION_KEY = "kms:RecipientAttestation:PCR"
+
+
+def compile_key_policy(
+    *,
+    account: str,
+    partition: str = "aws",
+    administrator_arns: Sequence[str],
+    runtime_role_arn: str,
+    measurements: Sequence[Measurements],
+    sealer_arns: Sequence[str] = (),
+) -> dict[str, object]:
+    """The policy of a key in ``account`` that decrypts only for enclaves with one of ``measurements``.
+
+    One or two tuples, each with PCR0, 1, 2, 16 and 17. Administrators belong to ``account`` and get management without
+    Decrypt, ReEncrypt* and CreateGrant; sealers get Encrypt and GenerateDataKey. A tuple's window becomes date
+    conditions. ReEncryptFrom is denied to everyone: it carries no attestation document. Raises PolicyError.
+    """
+    _check_principals(partition, account, administrator_arns, runtime_role_arn, sealer_arns)
+    _check_measurements(measurements)
+    statements = [
+        _allow("Administration", administrator_arns, _ADMINISTRATION),
+        *([_allow("Sealing", sealer_arns, _SEALING)] if sealer_arns else []),
+        _allow("SelfCheck", [runtime_role_arn], _SELF_CHECK),
+        *(_release(number, runtime_role_arn, each) for number, each in enumerate(measurements, 1)),
+        *_floor(measurements),
+    ]
+    policy: dict[str, object] = {"Version": "2012-10-17", "Id": "strongroom", "Statement": statements}
+    size = len(json.dumps(policy))
+    if size > MAX_KEY_POLICY_BYTES:
+        raise PolicyError(f"expected a key policy of at most {MAX_KEY_POLICY_BYTES} bytes, got {size}")
+    return policy
+
+
+def _allow(sid: str, principals: Iterable[str], actions: Iterable[str]) -> dict[str, object]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"AWS": list(principals)},
+        "Action": list(actions),
+        "Resource": "*",
+    }
+
+
+def _release(number: int, role_arn: str, measurements: Measurements) -> dict[str, object]:
+    pinned = {f"{_CONDITION_KEY}{index}": value.hex() for index, value in measurements.pcrs.items()}
+    conditions = {"StringEqualsIgnoreCase": pinned, **_window(measurements)}
+    return {**_allow(f"Release{number}", [role_arn], ["kms:Decrypt"]), "Condition": conditions}
+
+
+def _window(measurements: Measurements) -> dict[str, dict[str, str]]:
+    """Date conditions in whole seconds, rounded inwards."""
+    start, end = measurements.not_before_ms, measurements.not_after_ms
+    conditions = {}
+    if start is not None:
+        conditions["DateGreaterThanEquals"] = {"aws:CurrentTime": _instant(-(-start // 1000))}
+    if end is not None:
+        conditions["DateLessThanEquals"] = {"aws:CurrentTime": _instant(end // 1000)}
+    return conditions
+
+
+def _instant(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _floor(measurements: Sequence[Measurements]) -> list[dict[str, object]]:
+    """One Deny for each PCR that every tuple pins; negated operators hold when the document is absent."""
+    pinned_by_all = [index for index in measurements[0].pcrs if all(index in each.pcrs for each in measurements)]
+    return [
+        {
+            "Sid": f"FloorPCR{index}",
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": ["kms:Decrypt", "kms:ReEncryptFrom"],
+            "Resource": "*",
+            "Condition": {
+                "StringNotEqualsIgnoreCase": {
+                    f"{_CONDITION_KEY}{index}": sorted({each.pcrs[index].hex() for each in measurements})
+                }
+            },
+        }
+        for index in pinned_by_all
+    ]
+
+
+def _check_principals(
+    partition: str, account: str, administrators: Sequence[str], runtime_role: str, sealers: Sequence[str]
+) -> None:
+    if not administrators or not all(is_named(each, partition, account) for each in administrators):
+        raise PolicyError(f"expected administrators by ARN in {partition} account {account}, at least one")
+    if not is_named(runtime_role, partition) or not is_role(runtime_role, runtime_role):
+        raise PolicyError(f"expected the runtime role's ARN in partition {partition}")
+    if not all(is_named(each, partition) for each in sealers):
+        raise PolicyError(f"expected sealers by ARN in partition {partition}")
+    if runtime_role in administrators:
+        raise PolicyError("expected administrators other than the runtime role, which the parent holds")
+
+
+def _check_measurements(measurements: Sequence[Measurements]) -> None:
+    if not 1 <= len(measurements) <= MAX_TUPLES:
+        raise PolicyError(f"expected 1 to {MAX_TUPLES} tuples of measurements, got {len(measurements)}")
+    for each in measurements:
+        if missing := [f"PCR{index}" for index in REQUIRED_PCRS if index not in each.pcrs]:
+            raise PolicyError(f"expected PCR0, 1, 2, 16 and 17 in every tuple, got no {', '.join(missing)}")

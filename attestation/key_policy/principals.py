@@ -1,0 +1,30 @@
+"""Principals of a key policy: roles, users and whole accounts."""
+
+from __future__ import annotations
+
+import re
+
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[\x21-\x7e]*/)?([\w+=,.@-]+)", re.ASCII)
+_SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([\w+=,.@-]+)/.+", re.ASCII)
+_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
+_MANAGER = re.compile(
+    r"arn:(aws[a-z-]*):iam::([0-9]{12}):(?:root|(?:user|role)/(?:[\w+=,.@-]+/)*[\w+=,.@-]+)", re.ASCII
+)
+
+
+def is_role(principal: str, role_arn: str | None) -> bool:
+    """Whether ``principal`` is the role ``role_arn`` or one of its sessions."""
+    role = _ROLE.fullmatch(role_arn or "")
+    found = _ROLE.fullmatch(principal) or _SESSION.fullmatch(principal)
+    return role is not None and found is not None and found.groups() == role.groups()
+
+
+def is_account(principal: str) -> bool:
+    """Whether ``principal`` is a whole account, which hands the decision to its IAM policies."""
+    return _ACCOUNT.fullmatch(principal) is not None
+
+
+def is_named(principal: str, partition: str, account: str | None = None) -> bool:
+    """Whether ``principal`` is one role, user or account root of ``partition`` and, if given, ``account``."""
+    found = _MANAGER.fullmatch(principal)
+    return found is not None and found[1] == partition and account in (None, found[2])

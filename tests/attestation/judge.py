@@ -1,0 +1,48 @@
+"""How the tests ask for a verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from attestation.errors import Rejected, RejectionCode
+from attestation.modes import Archived, Mode
+from attestation.policy import Policy, UnsafeAnyMeasurement
+from attestation.verifier import VerifiedDocument, verify
+from tests.attestation import forge
+
+
+def accept(
+    document: bytes,
+    *,
+    policy: Policy | None = None,
+    mode: Mode | None = None,
+    chain: forge.PKI | None = None,
+    allow_debug: bool = False,
+    kind: str = "enclave",
+) -> VerifiedDocument:
+    """Verify under the forge's root."""
+    return verify(
+        document,
+        policy=policy or UnsafeAnyMeasurement(),
+        mode=mode or Archived(),
+        anchor=(chain or forge.pki()).anchor,
+        allow_simulated=True,
+        allow_debug=allow_debug,
+        kind=kind,
+    )
+
+
+def reject(
+    code: RejectionCode,
+    document: bytes,
+    *,
+    policy: Policy | None = None,
+    mode: Mode | None = None,
+    chain: forge.PKI | None = None,
+    kind: str = "enclave",
+) -> Rejected:
+    """Verify, and insist on this one reason."""
+    with pytest.raises(Rejected) as caught:
+        accept(document, policy=policy, mode=mode, chain=chain, kind=kind)
+    assert caught.value.code is code, str(caught.value)
+    return caught.value

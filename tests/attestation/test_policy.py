@@ -1,0 +1,111 @@
+"""Policies: empty is an error, tuples stay whole (rule 30, rows 37, 63, 64 of the bad documents)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from attestation.errors import PolicyError, RejectionCode
+from attestation.measurements import EMPTY_APPLICATION_PCR2
+from attestation.modes import Archived
+from attestation.policy import AllOf, AnyOf, Measurements, Policy, UnsafeAnyMeasurement
+from tests.attestation import forge
+from tests.attestation.judge import accept, reject
+
+PINNED = {index: forge.pcr(index) for index in (0, 1, 2, 3, 16, 17)}
+SOUND = Measurements(PINNED, "sound")
+OTHER = Measurements(PINNED | {0: forge.pcr(99)}, "other")
+
+
+def without(*indices: int) -> dict[int, bytes]:
+    return {index: value for index, value in PINNED.items() if index not in indices}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: Measurements({}), id="empty"),
+        pytest.param(lambda: Measurements(without(0)), id="no PCR0"),
+        pytest.param(lambda: Measurements(without(1)), id="no PCR1"),
+        pytest.param(lambda: Measurements(without(2)), id="no PCR2"),
+        pytest.param(lambda: Measurements(without(3)), id="no PCR3"),
+        pytest.param(lambda: Measurements(PINNED, any_parent_role=True), id="PCR3 and any role"),
+        pytest.param(lambda: Measurements(PINNED | {0: bytes(48)}), id="PCR0 zero"),
+        pytest.param(lambda: Measurements(PINNED | {17: bytes(48)}), id="PCR17 zero"),
+        pytest.param(lambda: Measurements(PINNED | {2: EMPTY_APPLICATION_PCR2}), id="empty application"),
+        pytest.param(lambda: Measurements(PINNED | {0: bytes([1]) * 32}), id="32 bytes"),
+        pytest.param(lambda: Measurements(PINNED | {0: "00" * 24}), id="text"),  # type: ignore[arg-type]  # must fail
+        pytest.param(lambda: Measurements(PINNED | {32: forge.pcr(32)}), id="PCR32"),
+        pytest.param(lambda: Measurements(PINNED | {-1: forge.pcr(1)}), id="PCR-1"),
+        pytest.param(lambda: Measurements({"0": forge.pcr(1)}), id="index as text"),  # type: ignore[dict-item]  # must fail
+        pytest.param(lambda: Measurements(PINNED, 'a"b'), id="name"),
+        pytest.param(lambda: Measurements(PINNED, "", 2, 1), id="window reversed"),
+        pytest.param(lambda: Measurements(PINNED, "", -1), id="window before the epoch"),
+        pytest.param(lambda: Measurements(PINNED, "", None, 1 << 60), id="window beyond 9999"),
+        pytest.param(lambda: AnyOf([]), id="any of none"),
+        pytest.param(lambda: AllOf([]), id="all of none"),
+    ],
+)
+def test_refuses_unusable_policies(make: Callable[[], Policy]) -> None:
+    with pytest.raises(PolicyError):
+        make()
+
+
+@pytest.mark.parametrize("index", sorted(PINNED))
+def test_refuses_another_or_an_absent_pcr(index: int) -> None:
+    another = forge.PCRS | {index: forge.pcr(99)}
+    absent = {key: value for key, value in forge.PCRS.items() if key != index}
+    rejected = reject(RejectionCode.MEASUREMENT, forge.document(pcrs=another), policy=SOUND)
+    assert rejected.expected.startswith(f"PCR{index} ")
+    if index > 2:  # the image's own are debug mode when absent
+        reject(RejectionCode.MEASUREMENT_ABSENT, forge.document(pcrs=absent), policy=SOUND)
+
+
+def test_an_absent_pcr_is_a_mismatch_even_where_debug_is_allowed() -> None:
+    absent = {key: value for key, value in forge.PCRS.items() if key != 0}
+    with pytest.raises(Exception, match="measurement-absent"):
+        accept(forge.document(pcrs=absent), policy=SOUND, allow_debug=True)
+
+
+def test_a_mix_of_two_releases_passes_neither() -> None:
+    one = Measurements(PINNED, "one")
+    two = Measurements({index: forge.pcr(100 + index) for index in PINNED}, "two")
+    mixed = forge.PCRS | {0: two.pcrs[0]}
+    rejected = reject(RejectionCode.NO_POLICY_MATCHES, forge.document(pcrs=mixed), policy=AnyOf([one, two]))
+    assert "PCR0" in rejected.actual
+    assert "PCR1" in rejected.actual
+
+
+def test_accepts() -> None:
+    document = forge.document()
+    for policy in (SOUND, AnyOf([OTHER, SOUND]), AllOf([SOUND, UnsafeAnyMeasurement()])):
+        accept(document, policy=policy)
+    accept(document, policy=Measurements(without(3), any_parent_role=True))
+
+
+def test_combinations_refuse() -> None:
+    document = forge.document()
+    reject(RejectionCode.MEASUREMENT, document, policy=OTHER)
+    reject(RejectionCode.MEASUREMENT, document, policy=AnyOf([OTHER]))
+    reject(RejectionCode.NO_POLICY_MATCHES, document, policy=AnyOf([OTHER, OTHER]))
+    reject(RejectionCode.MEASUREMENT, document, policy=AllOf([SOUND, OTHER]))
+
+
+def test_the_window_is_judged_at_the_modes_instant() -> None:
+    window = Measurements(PINNED, "window", forge.NOW_MS, forge.NOW_MS + 1000)
+    document = forge.document()
+    for offset in (0, 1000):
+        accept(document, policy=window, mode=Archived(forge.NOW_MS + offset))
+    reject(RejectionCode.MEASUREMENT_WINDOW, document, policy=window, mode=Archived(forge.NOW_MS + 1001))
+    early = forge.document(timestamp=forge.NOW_MS - 1)
+    reject(RejectionCode.MEASUREMENT_WINDOW, early, policy=window)
+
+
+def test_a_policy_does_not_change_with_the_mapping_that_made_it() -> None:
+    pinned = dict(PINNED)
+    measurements = Measurements(pinned)
+    pinned[0] = forge.pcr(99)
+    assert measurements.pcrs[0] == forge.pcr(0)
+    with pytest.raises(TypeError):
+        measurements.pcrs[0] = b""  # type: ignore[index]  # must fail
