@@ -1,0 +1,138 @@
+"""The errors of the client.
+
+    StrongroomError
+    ├── InvalidArgument      the caller's own mistake; nothing was sent
+    ├── PolicyRequired       built without a policy: nobody would be trusted, and nothing is sent
+    ├── ClientClosed         used after `close`
+    ├── Unreachable          no connection to the gateway, or it was lost before an answer began
+    ├── TimedOut             nothing that verifies came in time
+    ├── AttestationRefused   the enclave's evidence does not satisfy the policy (`.rejection`)
+    ├── GatewayProblem       the gateway's own refusal: untrusted, and no statement of the enclave (`.problem`)
+    ├── StaleKey             the gateway says, also after a new attestation, that the enclave's key is gone
+    ├── SealBroken           a success that is not the sealed answer to this request: altered, foreign or plain bytes
+    ├── AnswerTruncated      the answer ended before its last chunk
+    └── RequestRefused       the enclave's own refusal, from inside the seal (`.failure_code`, `.detail`)
+
+Every error has a `code` (stable, for programs) and an `exit_code` (for the command line), and its text says what to
+do. No text holds a prompt, an answer, a key or anything that the gateway wrote.
+"""
+
+from typing import ClassVar
+
+from attestation.errors import Rejected
+from strongroom.protocol.payloads import Failure, FailureCode
+from strongroom.protocol.problems import Problem
+
+
+class StrongroomError(Exception):
+    """Base of everything `strongroom.client` raises on purpose."""
+
+    code: ClassVar[str] = "strongroom"
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidArgument(StrongroomError, ValueError):
+    """An argument that the protocol has no room for; the message names it and never quotes it."""
+
+    code, exit_code = "invalid-argument", 2
+
+
+class PolicyRequired(StrongroomError):
+    """A client was built without a policy."""
+
+    code, exit_code = "policy-required", 2
+
+    def __init__(self) -> None:
+        super().__init__("expected a policy, got none: pass policy=load_policy(...) with the measurements you trust")
+
+
+class ClientClosed(StrongroomError):
+    """A closed client was used."""
+
+    code, exit_code = "client-closed", 2
+
+    def __init__(self) -> None:
+        super().__init__("expected an open client, got a closed one: make a new one")
+
+
+class Unreachable(StrongroomError):
+    """The gateway could not be reached, or the connection was lost before an answer began."""
+
+    code, exit_code = "unreachable", 5
+
+    def __init__(self) -> None:
+        super().__init__("expected a connection to the gateway, got none: check its address, then try again")
+
+
+class TimedOut(StrongroomError):
+    """Nothing that verifies came in time."""
+
+    code, exit_code = "timed-out", 6
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"expected an answer within {timeout_s:g} s, got none: try again, or allow a longer timeout_s")
+
+
+class AttestationRefused(StrongroomError):
+    """The evidence does not satisfy the policy. `rejection` is the verifier's own, None when the keys are unusable."""
+
+    code, exit_code = "attestation-refused", 3
+
+    def __init__(self, reason: str, rejection: Rejected | None = None) -> None:
+        super().__init__(f"{reason}; nothing was sealed to it: compare the policy with the measurements of the release")
+        self.rejection = rejection
+
+    @classmethod
+    def from_rejection(cls, rejection: Rejected) -> "AttestationRefused":
+        """Wrap what the verifier raised."""
+        return cls(str(rejection), rejection)
+
+
+class GatewayProblem(StrongroomError):
+    """The gateway refused. `problem` is None when its answer (HTTP `status`) is none of the protocol's problems."""
+
+    code, exit_code = "gateway-problem", 7
+
+    def __init__(self, status: int, problem: Problem | None = None) -> None:
+        outside = "an answer outside the protocol: check the address"
+        answer = outside if problem is None else f"{problem.code}: {problem.detail}"
+        super().__init__(f"expected success from the gateway, got {status}, {answer}")
+        self.status, self.problem = status, problem
+
+
+class StaleKey(StrongroomError):
+    """The gateway refused a second key, freshly attested, as gone; a request is sent at most twice."""
+
+    code, exit_code = "stale-key", 8
+
+    def __init__(self) -> None:
+        super().__init__("expected an enclave that holds the key just attested, got none: wait, then try again")
+
+
+class SealBroken(StrongroomError):
+    """A success that is not the sealed answer to this request. Nothing of it was believed."""
+
+    code, exit_code = "seal-broken", 4
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; do not use this gateway until its operator can say why")
+
+
+class AnswerTruncated(StrongroomError):
+    """The answer has no end: what was received, if anything, is not the whole of it."""
+
+    code, exit_code = "answer-truncated", 10
+
+    def __init__(self) -> None:
+        super().__init__("expected the answer's last chunk, got an end before it: ask again")
+
+
+class RequestRefused(StrongroomError):
+    """The enclave refused, and said so inside the seal: its code of the fixed list and its sentence."""
+
+    code, exit_code = "request-refused", 9
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"the enclave refused the request, {failure.code}: {failure.detail}")
+        self.failure_code: FailureCode = failure.code
+        self.detail = failure.detail

@@ -1,0 +1,131 @@
+"""The client's core: attested keys, sealed exchanges. Every rule of trust is here or below; above is convenience."""
+
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
+from attestation.policy import Policy
+from strongroom.client.attested import AttestedKey, Terms
+from strongroom.client.contact import Contact
+from strongroom.client.deadlines import deadline
+from strongroom.client.errors import InvalidArgument, PolicyRequired, RequestRefused, StaleKey
+from strongroom.client.gateway import Gateway, Reply
+from strongroom.client.models import MAX_MODELS_BYTES, MEDIA_MODELS, ModelInfo, parse_models
+from strongroom.client.sealing import SealedRequest, opening
+from strongroom.protocol.constants import PATH_MODELS
+from strongroom.protocol.events import decode_events
+from strongroom.protocol.payloads import Event, Failure, Task
+from strongroom.protocol.responses import ResponseOpener
+from strongroom.protocol.suites import Suite
+
+MAX_AGE_S = 900
+"""How long a verified document serves: far below the three hours of its certificate."""
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class AttestedSession:
+    """Sealed exchanges with the enclave behind `url`, which must satisfy `policy` under `anchor`.
+
+    `timeout_s` bounds each wait: for an attested key, for the head of an answer, for every next chunk that opens.
+    A verified document is used for `max_age_s` at most, then the enclave attests anew. `suites` are the acceptable
+    ones, best first. Raises PolicyRequired, InvalidArgument.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        policy: Policy | None,
+        anchor: TrustAnchor | SimulatedTrustAnchor = AWS_NITRO_ROOT_G1,
+        allow_simulated: bool = False,
+        suites: Sequence[Suite] = (Suite.XWING,),
+        timeout_s: float = 120.0,
+        max_age_s: int = MAX_AGE_S,
+        clock: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        if policy is None:
+            raise PolicyRequired
+        if not 0 < timeout_s < math.inf or max_age_s < 1:
+            raise InvalidArgument("timeout_s, max_age_s: expected positive numbers of seconds")
+        terms = Terms(policy, anchor, allow_simulated, tuple(suites))
+        self._gateway = Gateway(url)
+        self._contact = Contact(self._gateway, terms, timeout_s=timeout_s, max_age_s=max_age_s, clock=clock)
+        self._timeout_s, self._clock = timeout_s, clock
+
+    async def attest(self) -> AttestedKey:
+        """The key that the next request is sealed to.
+
+        Raises AttestationRefused, GatewayProblem, Unreachable, TimedOut.
+        """
+        return await self._contact.current()
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """What the gateway says it serves: untrusted. Raises GatewayProblem, Unreachable, TimedOut."""
+        async with deadline(self._timeout_s):
+            return parse_models(await self._gateway.get(PATH_MODELS, MEDIA_MODELS, MAX_MODELS_BYTES))
+
+    async def exchange(self, model: str, task: Task, *, stream: bool) -> AsyncGenerator[Event, None]:
+        """Seal, send, and yield the events of the answer as their chunks open; closing it closes the connection.
+
+        An end without an exception is the end of a whole answer. Raises RequestRefused for the enclave's own
+        refusal, SealBroken, AnswerTruncated, StaleKey, GatewayProblem, InvalidArgument, and what `attest` raises.
+        """
+        sealed, reply = await self._send(model, task, stream)
+        try:
+            opener = sealed.opener()
+            while (bodies := await self._next_bodies(opener, reply)) is not None:
+                for body in bodies:
+                    for event in _events(body):
+                        yield event
+        finally:
+            reply.close()
+
+    async def close(self) -> None:
+        """Close every connection. The session cannot be used again."""
+        await self._contact.close()
+        await self._gateway.close()
+
+    async def _send(self, model: str, task: Task, stream: bool) -> tuple[SealedRequest, Reply]:
+        """Send once, and after a stale key once more to a key attested anew; nothing else is ever resent (R20)."""
+        key = await self._contact.current()
+        try:
+            return await self._send_to(key, model, task, stream)
+        except StaleKey:
+            key = await self._contact.instead_of(key)
+            return await self._send_to(key, model, task, stream)
+
+    async def _send_to(self, key: AttestedKey, model: str, task: Task, stream: bool) -> tuple[SealedRequest, Reply]:
+        sealed = SealedRequest.seal(key, model, task, stream=stream, at_ms=self._clock())
+        async with deadline(self._timeout_s):
+            reply = await self._gateway.post_sealed(sealed.message, sealed.media_type)
+            try:
+                await reply.require(sealed.media_type)
+            except BaseException:
+                reply.close()
+                raise
+        return sealed, reply
+
+    async def _next_bodies(self, opener: ResponseOpener, reply: Reply) -> list[bytes] | None:
+        """The next chunks, or None at the end. Bytes that complete no chunk do not extend the deadline."""
+        async with deadline(self._timeout_s):
+            while data := await reply.read():
+                with opening():
+                    if bodies := opener.feed(data):
+                        return bodies
+        with opening():
+            opener.finish()
+        return None
+
+
+def _events(body: bytes) -> list[Event]:
+    with opening():
+        events = decode_events(body)
+    for event in events:
+        if isinstance(event, Failure):
+            raise RequestRefused(event)
+    return events

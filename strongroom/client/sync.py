@@ -1,0 +1,143 @@
+"""The synchronous client: `AsyncClient` over a private event loop."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Literal, Self, Unpack, overload
+
+from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
+from attestation.policy import Policy
+from strongroom.client.aio import AsyncChatStream, AsyncClient
+from strongroom.client.answers import ChatAnswer
+from strongroom.client.errors import ClientClosed
+from strongroom.client.loop_thread import LoopThread
+from strongroom.client.status import Status
+from strongroom.client.tasks import ChatOptions, Prompt
+from strongroom.protocol.suites import Suite
+from strongroom.protocol.tensors import Tensor
+
+
+class ChatStream:
+    """The pieces of one answer, each opened and authenticated before it comes out; `answer` after the last.
+
+    Leave an unfinished stream with `close`, or use it as a context manager: that closes its connection.
+    """
+
+    def __init__(self, stream: AsyncChatStream, loop: LoopThread) -> None:
+        self._stream, self._loop = stream, loop
+
+    @property
+    def answer(self) -> ChatAnswer:
+        """The whole answer. Raises AnswerTruncated unless the stream was read to its end."""
+        return self._stream.answer
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        piece = self._loop.run(self._next())
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """Stop reading and close the connection, unless the stream has ended."""
+        with suppress(ClientClosed):
+            self._loop.run(self._stream.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def _next(self) -> str | None:
+        return await anext(self._stream, None)
+
+
+class Client:
+    """Confidential inference at `url`, by an enclave that satisfies `policy` under `anchor`, or not at all.
+
+    The arguments and errors are those of `AsyncClient`; any thread may call.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        policy: Policy | None = None,
+        anchor: TrustAnchor | SimulatedTrustAnchor = AWS_NITRO_ROOT_G1,
+        allow_simulated: bool = False,
+        suites: Sequence[Suite] = (Suite.XWING,),
+        timeout_s: float = 120.0,
+        default_model: str | None = None,
+    ) -> None:
+        self._client = AsyncClient(
+            url,
+            policy=policy,
+            anchor=anchor,
+            allow_simulated=allow_simulated,
+            suites=suites,
+            timeout_s=timeout_s,
+            default_model=default_model,
+        )
+        self._loop = LoopThread()
+
+    @overload
+    def chat(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        stream: Literal[False] = False,
+        **options: Unpack[ChatOptions],
+    ) -> ChatAnswer: ...
+
+    @overload
+    def chat(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        stream: Literal[True],
+        **options: Unpack[ChatOptions],
+    ) -> ChatStream: ...
+
+    def chat(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        stream: bool = False,
+        **options: Unpack[ChatOptions],
+    ) -> ChatAnswer | ChatStream:
+        """Ask for the assistant's next turn: its answer, or with `stream=True` an iterator over its pieces."""
+        if stream:
+            return ChatStream(self._client.chat(prompt, model=model, stream=True, **options), self._loop)
+        return self._loop.run(self._client.chat(prompt, model=model, **options))
+
+    def embed(self, texts: Sequence[str], *, model: str | None = None) -> list[list[float]]:
+        """One vector for each text, in their order."""
+        return self._loop.run(self._client.embed(texts, model=model))
+
+    def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run a tensor model on named inputs; all outputs by name."""
+        return self._loop.run(self._client.infer(model, tensors))
+
+    def status(self) -> Status:
+        """Attest unless a fresh key is held, and say what was verified, what that proves and what it does not."""
+        return self._loop.run(self._client.status())
+
+    def close(self) -> None:
+        """Cancel what still runs, close every connection and end the thread. Closing twice is no error."""
+        with suppress(ClientClosed):
+            self._loop.run(self._client.close())
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
