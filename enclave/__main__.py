@@ -1,0 +1,28 @@
+"""The entry point of the image: `python -m enclave`. It knows /dev/nsm and vsock, and has no switch for either."""
+
+import sys
+
+from enclave.errors import BootRefused
+from enclave.hardening import clear_environment, forbid_dumps, require_nsm_entropy, silence
+
+
+def main() -> int:
+    """Harden the process, then boot. Exit codes: 0 terminated, 70 refused."""
+    clear_environment()
+    silence()
+    forbid_dumps()
+    try:
+        require_nsm_entropy()
+    except BootRefused as refused:
+        print(f"error: {refused}", file=sys.stderr)
+        return 70
+    # Only now: these imports run code that reads the environment.
+    from enclave.nsm import DeviceNSM
+    from enclave.server import Addresses, run
+    from strongroom.transport.addresses import PARENT_CID
+
+    return run(DeviceNSM.open(), Addresses.vsock(PARENT_CID))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

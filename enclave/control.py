@@ -1,0 +1,103 @@
+"""The control interface: how configuration, catalogue, credentials and sealed weights enter (docs/boot.md).
+
+It is open from the start, on a port of its own. Whatever is not the next step ends the enclave.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+
+from enclave.asgi import (
+    Disconnected,
+    Receive,
+    Scope,
+    Send,
+    body_pieces,
+    read_body,
+    respond,
+    respond_problem,
+)
+from enclave.boot import BootSequence
+from enclave.credentials import MAX_CREDENTIALS_BYTES
+from enclave.engine.errors import EngineError
+from enclave.errors import BootRefused, Fatal, KMSUnreachable
+from enclave.log import EnclaveLog, LogEvent
+from enclave.nsm import NSMError
+from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES
+from strongroom.protocol.errors import ProtocolError
+from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES
+from strongroom.protocol.problems import Problem
+
+EndEnclave = Callable[[str], None]
+"""Called with a code for the log; the process ends soon after."""
+
+
+class ControlApp:
+    """ASGI application over the boot sequence."""
+
+    def __init__(self, boot: BootSequence, log: EnclaveLog, end: EndEnclave) -> None:
+        self._boot, self._log, self._end = boot, log, end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET /boot; take one step for a PUT; end the enclave for anything else."""
+        if scope["type"] != "http":
+            return
+        if (scope["method"], scope["path"]) == ("GET", "/boot"):
+            body = json.dumps({"state": self._boot.state}).encode()
+            await respond(send, 200, "application/json", body)
+            return
+        try:
+            await self._step(scope["method"], scope["path"], receive)
+        except KMSUnreachable as error:
+            self._log.write(LogEvent.STEP_FAILED, code=error.code)
+            await respond_problem(send, Problem.BUSY)
+        except Fatal as error:
+            self._end(error.code)
+        except (ProtocolError, EngineError, NSMError, Disconnected, TimeoutError) as error:
+            self._end(_code(error))
+        else:
+            await respond(send, 204)
+
+    async def _step(self, method: str, path: str, receive: Receive) -> None:
+        if method != "PUT":
+            raise BootRefused("out-of-order", "control: expected GET /boot or a PUT")
+        steps: dict[str, Callable[[Receive], Awaitable[None]]] = {
+            "/boot/configuration": self._configuration,
+            "/boot/catalogue": self._catalogue,
+            "/boot/credentials": self._credentials,
+            "/boot/key-check": self._key_check,
+        }
+        if step := steps.get(path):
+            await step(receive)
+        else:
+            await self._model(path, receive)
+
+    async def _configuration(self, receive: Receive) -> None:
+        await self._boot.configure(await read_body(receive, MAX_CONFIGURATION_BYTES))
+
+    async def _catalogue(self, receive: Receive) -> None:
+        await self._boot.set_catalogue(await read_body(receive, MAX_CATALOGUE_BYTES))
+
+    async def _credentials(self, receive: Receive) -> None:
+        self._boot.push_credentials(await read_body(receive, MAX_CREDENTIALS_BYTES))
+
+    async def _key_check(self, receive: Receive) -> None:
+        await read_body(receive, 0)
+        await self._boot.check_keys()
+
+    async def _model(self, path: str, receive: Receive) -> None:
+        match path.split("/"):
+            case ["", "boot", "models", model_id, "head"]:
+                await self._boot.release(model_id, await read_body(receive, MAX_WEIGHTS_HEAD_BYTES))
+            case ["", "boot", "models", model_id, "weights"]:
+                await self._boot.load(model_id, body_pieces(receive))
+            case _:
+                raise BootRefused("out-of-order", "control: expected a step of docs/boot.md")
+
+
+def _code(error: Exception) -> str:
+    names: dict[type[Exception], str] = {
+        ProtocolError: "malformed-input",
+        EngineError: "model-rejected",
+        NSMError: "nsm-error",
+    }
+    return next((code for kind, code in names.items() if isinstance(error, kind)), "input-incomplete")

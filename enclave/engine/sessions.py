@@ -1,0 +1,134 @@
+"""onnxruntime sessions: opened from bytes, checked against the signature that the task needs, run without leaks."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected
+from enclave.engine.external_data import refuse_external_data
+from enclave.engine.telemetry import import_onnxruntime
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, IOBinding, SessionOptions
+
+_SILENT = 4  # only fatal errors are logged: the others can quote values of a request
+
+_CONFIGURATION = {
+    "session.load_model_format": "ONNX",
+    "session.intra_op.allow_spinning": "0",  # spinning is up to 3 times slower on a busy machine
+    "session.inter_op.allow_spinning": "0",
+    # A directory that can hold no file, behind refuse_external_data: without it, and with its optimizer off,
+    # onnxruntime reads external data from the working directory even for a graph given as bytes.
+    "session.model_external_initializers_file_folder_path": "/dev/null",
+}
+
+
+class Port(NamedTuple):
+    """One input or output of a graph.
+
+    `dtype` is onnxruntime's name of the element type ("tensor(float)"); a dimension is an int where the graph fixes it,
+    and a symbol or None where it does not.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+
+def open_session(graph: bytes, *, threads: int) -> "InferenceSession":
+    """A CPU session on the serialised ONNX model, with `threads` threads per operator.
+
+    The arena and memory patterns are off, so that freed tensors do not wait in a pool of ours. Raises ModelRejected.
+    """
+    refuse_external_data(graph)
+    onnxruntime = import_onnxruntime()
+    options = _options(threads)
+    try:
+        return onnxruntime.InferenceSession(
+            graph,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,
+            read_config_from_model=0,
+        )
+    except Exception as error:
+        raise ModelRejected(f"graph: expected one that onnxruntime loads, got {type(error).__name__}") from None
+
+
+def _options(threads: int) -> "SessionOptions":
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = _SILENT
+    for key, value in _CONFIGURATION.items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+def inputs(session: "InferenceSession") -> dict[str, Port]:
+    """The graph's inputs by name."""
+    return _ports(session.get_inputs())
+
+
+def outputs(session: "InferenceSession") -> dict[str, Port]:
+    """The graph's outputs by name."""
+    return _ports(session.get_outputs())
+
+
+def _ports(nodes: Sequence[Any]) -> dict[str, Port]:
+    return {node.name: Port(node.name, node.type, tuple(node.shape)) for node in nodes}
+
+
+def require_ports(ports: Mapping[str, Port], expected: Sequence[Port]) -> None:
+    """Raise ModelRejected unless the ports are the expected ones and no others.
+
+    A None in an expected shape matches any dimension; elsewhere the graph must fix the same number.
+    """
+    if missing := {port.name for port in expected} ^ set(ports):
+        raise ModelRejected(f"graph: expected exactly the ports of its task, got a difference in {min(missing)}")
+    for port in expected:
+        actual = ports[port.name]
+        if actual.dtype != port.dtype or len(actual.shape) != len(port.shape):
+            raise ModelRejected(
+                f"graph: {port.name}: expected {port.dtype} of {len(port.shape)} dimensions, "
+                f"got {actual.dtype} of {len(actual.shape)}"
+            )
+        for wanted, found in zip(port.shape, actual.shape, strict=True):
+            if wanted is not None and wanted != found:
+                raise ModelRejected(f"graph: {port.name}: expected a dimension of {wanted}, got {found}")
+
+
+def run_session(session: "InferenceSession", feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """All outputs by name; raise InvalidTensor where the feeds' values are at fault, InferenceFailed otherwise."""
+    onnxruntime = import_onnxruntime()
+    names = [node.name for node in session.get_outputs()]
+    try:
+        arrays = session.run(names, dict(feeds), _run_options())
+    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument:
+        raise InvalidTensor("expected values that the graph's operators take, got values out of their range") from None
+    except Exception as error:
+        raise InferenceFailed(f"expected onnxruntime to finish, got {type(error).__name__}") from None
+    return dict(zip(names, arrays, strict=True))
+
+
+def run_bound(session: "InferenceSession", binding: "IOBinding") -> None:
+    """Run on the buffers that the binding names; raise InferenceFailed."""
+    try:
+        session.run_with_iobinding(binding, _run_options())
+    except Exception as error:
+        raise InferenceFailed(f"expected onnxruntime to finish, got {type(error).__name__}") from None
+
+
+def _run_options() -> Any:
+    options = import_onnxruntime().RunOptions()
+    options.log_severity_level = _SILENT
+    return options
+
+
+def ort_value(array: NDArray[Any]) -> Any:
+    """An OrtValue over the array's own memory: nothing is copied, so the caller keeps the array until the run ended."""
+    return import_onnxruntime().OrtValue.ortvalue_from_numpy(array)

@@ -1,0 +1,78 @@
+"""Any other model: named tensors in, named tensors out."""
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from enclave.engine.arrays import ORT_TYPES, to_array, to_tensor
+from enclave.engine.cancellation import Cancellation
+from enclave.engine.errors import InvalidTensor, ModelRejected, WrongTask
+from enclave.engine.sessions import Port, inputs, open_session, outputs, run_session
+from strongroom.protocol.catalogue import ModelManifest
+from strongroom.protocol.payloads import Event, InferTask, Outputs, Task
+from strongroom.protocol.tensors import Tensor
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+MAX_NAME_CHARACTERS = 128
+"""As for the tensors of a task: a longer name could not be asked for."""
+
+
+class TensorModel:
+    """A graph whose inputs and outputs are dense tensors of the protocol's dtypes."""
+
+    def __init__(self, session: "InferenceSession") -> None:
+        """Check the ports' names and dtypes; raise ModelRejected."""
+        self._session = session
+        self._inputs = inputs(session)
+        for port in [*self._inputs.values(), *outputs(session).values()]:
+            if len(port.name) > MAX_NAME_CHARACTERS:
+                raise ModelRejected(f"graph: expected names of at most {MAX_NAME_CHARACTERS} characters, got more")
+            if port.dtype not in ORT_TYPES:
+                raise ModelRejected(f"graph: {port.name}: expected a dtype of the protocol, got {port.dtype}")
+
+    @classmethod
+    def load(cls, manifest: ModelManifest, files: Mapping[str, bytes], threads: int) -> "TensorModel":
+        """Load a package of task "infer"; raise ModelRejected."""
+        return cls(open_session(files[manifest.graph], threads=threads))
+
+    def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
+        """Yield one Outputs; raise WrongTask, InvalidTensor, InferenceFailed, and Cancelled before it starts."""
+        if not isinstance(task, InferTask):
+            raise WrongTask("this model takes infer tasks only")
+        feeds = check_inputs(self._inputs, task.tensors)
+        cancellation.check()
+        found = run_session(self._session, feeds)
+        yield Outputs({name: to_tensor(array) for name, array in found.items()})
+
+
+def check_inputs(ports: Mapping[str, Port], tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """The tensors as arrays; raise InvalidTensor unless they are exactly what the ports ask for.
+
+    A dimension that the graph names by a symbol may have any size from 1, the same wherever the symbol stands (an
+    empty tensor costs no bytes, and could ask for any amount of memory).
+    """
+    for name in ports:
+        if name not in tensors:
+            raise InvalidTensor(f"expected an input {name}, got none")
+    if len(tensors) != len(ports):
+        raise InvalidTensor(f"expected {len(ports)} inputs, got {len(tensors)}")
+    symbols: dict[str, int] = {}
+    return {name: _check(port, tensors[name], symbols) for name, port in ports.items()}
+
+
+def _check(port: Port, tensor: Tensor, symbols: dict[str, int]) -> NDArray[Any]:
+    if tensor.dtype != (expected := ORT_TYPES[port.dtype]):
+        raise InvalidTensor(f"{port.name}: expected dtype {expected}, got {tensor.dtype}")
+    if len(tensor.shape) != len(port.shape):
+        raise InvalidTensor(f"{port.name}: expected {len(port.shape)} dimensions, got {len(tensor.shape)}")
+    for dimension, (wanted, size) in enumerate(zip(port.shape, tensor.shape, strict=True)):
+        if isinstance(wanted, str):
+            wanted = symbols.setdefault(wanted, size)
+        if size < 1 or (wanted is not None and size != wanted):
+            at_least = "1 or more" if wanted is None or size < 1 else str(wanted)
+            raise InvalidTensor(f"{port.name}: dimension {dimension}: expected {at_least}, got {size}")
+    return to_array(tensor)

@@ -1,0 +1,103 @@
+"""One thread per model, a bounded queue in front of it, and the bridge from that thread to the event loop."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Protocol
+
+from enclave.engine.cancellation import Cancellation, Cancelled
+from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
+from strongroom.protocol.payloads import Event, Task
+
+
+class Model(Protocol):
+    """A loaded model: runs in one thread, one task at a time."""
+
+    def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
+        """The events of one task; a generator, closed when the task ends in any way."""
+
+
+class Job:
+    """A task under way: its events go to the loop that asked, an error or None comes last."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.cancellation = Cancellation()
+        self.outbox: asyncio.Queue[Event | EngineError | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+
+    def send(self, item: Event | EngineError | None) -> None:
+        """Hand an item to the event loop, from the worker thread."""
+        try:
+            self._loop.call_soon_threadsafe(self.outbox.put_nowait, item)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            self.cancellation.cancel()
+
+
+class Worker:
+    """Runs the tasks of one model in the order they came, each to its end or its cancellation.
+
+    The thread never waits for a reader, so a slow client holds up nobody; what waits for it is bounded by its
+    max_tokens.
+    """
+
+    def __init__(self, model: Model, max_queued: int) -> None:
+        """`max_queued` tasks may wait behind the one that runs."""
+        self._model = model
+        self._limit = max_queued + 1
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._lock = threading.Lock()
+        self._jobs: set[Job] = set()
+        self._closed = False
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """The events of the task; closing this generator cancels it. Raises EngineBusy and the model's EngineErrors."""
+        job = Job(task)
+        self._admit(job)
+        try:
+            while (item := await job.outbox.get()) is not None:
+                if isinstance(item, EngineError):
+                    raise item
+                yield item
+        finally:
+            job.cancellation.cancel()
+
+    def close(self) -> None:
+        """Cancel all tasks and wait for the thread: at most one step of the model."""
+        with self._lock:
+            self._closed = True
+            for job in self._jobs:
+                job.cancellation.cancel()
+        self._pool.shutdown()
+
+    def _admit(self, job: Job) -> None:
+        with self._lock:
+            if self._closed:
+                raise EngineBusy("the engine is closing; send the request to another enclave")
+            if len(self._jobs) >= self._limit:
+                raise EngineBusy(f"expected at most {self._limit} requests for this model at a time; try again later")
+            self._jobs.add(job)
+            self._pool.submit(self._work, job)
+
+    def _work(self, job: Job) -> None:
+        failure = self._events(job)
+        with self._lock:
+            self._jobs.remove(job)
+        job.send(failure)
+
+    def _events(self, job: Job) -> EngineError | None:
+        """Send the events of the job; the error that ended it, if one did."""
+        try:
+            job.cancellation.check()
+            with closing(self._model.run(job.task, job.cancellation)) as events:
+                for event in events:
+                    job.send(event)
+        except Cancelled:
+            return EngineBusy("the request was cancelled, since the engine is closing")
+        except EngineError as error:
+            return error
+        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
+            return InferenceFailed(f"expected the model to finish, got {type(error).__name__}")
+        return None

@@ -1,0 +1,51 @@
+"""The errors of the enclave.
+
+    EnclaveError
+    ├── Fatal            the enclave must end: application exit = enclave exit (review R4)
+    │   ├── BootRefused      a step out of order, or an answer other than the expected one
+    │   ├── KMSRefused       KMS, or what claims to be KMS, answered something the configuration does not allow
+    │   └── ClockFault       the NSM's time went backwards or cannot be had
+    └── KMSUnreachable   no answer from KMS; the step may be tried again
+
+`code` is what the log shows; messages never hold content, keys or credentials.
+"""
+
+
+class EnclaveError(Exception):
+    """Base of the enclave's own errors."""
+
+    code = "enclave-error"
+
+
+class Fatal(EnclaveError):
+    """The enclave must end; nothing may be served afterwards."""
+
+    code = "fatal"
+
+
+class BootRefused(Fatal):
+    """A boot step came out of order, or its answer was not the expected one."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class KMSRefused(Fatal):
+    """An answer of KMS that is an error or contradicts the measured configuration."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ClockFault(Fatal):
+    """The time of the NSM cannot be trusted any longer."""
+
+    code = "clock-fault"
+
+
+class KMSUnreachable(EnclaveError):
+    """KMS gave no answer: proxy down, connection refused, TLS not verified, time-out, or its own fault."""
+
+    code = "kms-unreachable"

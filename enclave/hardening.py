@@ -1,0 +1,51 @@
+"""What the process gives up before it touches anything: environment, dumps, tracebacks (threats A12, C10)."""
+
+import ctypes
+import logging
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+from enclave.errors import BootRefused
+
+_PR_SET_DUMPABLE: Final = 4
+_RNG_CURRENT: Final = Path("/sys/devices/virtual/misc/hw_random/rng_current")
+_EXPECTED_RNG: Final = "nsm-hwrng"
+
+
+def clear_environment() -> None:
+    """Forget every variable the parent could have set, keep onnxruntime's telemetry off."""
+    os.environ.clear()
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def forbid_dumps() -> None:
+    """No core file, no ptrace by another process of the same user."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def silence() -> None:
+    """No log record and no traceback leaves the process: an exception's text can hold content.
+
+    What operators need goes through `enclave.log`, whose fields are allow-listed.
+    """
+    logging.disable(logging.CRITICAL)
+    sys.excepthook = _print_type_only
+
+
+def _print_type_only(kind: type[BaseException], _error: BaseException, _traceback: object) -> None:
+    print(f"error: {kind.__name__}", file=sys.stderr)
+
+
+def require_nsm_entropy(rng_current: Path = _RNG_CURRENT) -> None:
+    """Raise BootRefused unless the kernel's hardware generator is the NSM's."""
+    try:
+        actual = rng_current.read_text().strip()
+    except OSError:
+        actual = "none"
+    if actual != _EXPECTED_RNG:
+        raise BootRefused("no-entropy", f"hardware generator: expected {_EXPECTED_RNG}, got another")

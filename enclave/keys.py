@@ -1,0 +1,40 @@
+"""The keys of one boot: they are made after the PCRs are locked, never leave, and die with the process."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from strongroom.protocol.keys import encode_keys
+from strongroom.protocol.requests import RequestOpener
+from strongroom.protocol.suites import KEMKeyPair, Suite
+
+_SEED_BYTES = 32
+_RSA_BITS = 2048  # what KMS accepts as a recipient, and all that fits the NSM's 1,024 bytes with room
+
+
+@dataclass(frozen=True)
+class BootKeys:
+    """One KEM key pair per suite for clients, one RSA key pair as the recipient of KMS's answers."""
+
+    openers: Mapping[bytes, RequestOpener]
+    recipient: rsa.RSAPrivateKey
+    configurations: bytes
+    """The bytes served at /v1/keys; the document of a client binds them."""
+
+    @classmethod
+    def generate(cls) -> Self:
+        """New keys from the system's generator, which the NSM has seeded. A seed serves one suite only (R18)."""
+        openers = [RequestOpener(KEMKeyPair.from_seed(suite, secrets.token_bytes(_SEED_BYTES))) for suite in Suite]
+        return cls(
+            openers={opener.configuration.key_id: opener for opener in openers},
+            recipient=rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS),
+            configurations=encode_keys([opener.configuration for opener in openers]),
+        )
+
+    def recipient_spki(self) -> bytes:
+        """The recipient's public key as SubjectPublicKeyInfo, DER."""
+        return self.recipient.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -1,0 +1,166 @@
+"""Composing the enclave: three listeners, the boot sequence, and the one way out - the end of the process.
+
+`control` and `log` listen from the start, `api` from READY on. Whoever composes it injects the NSM; there is no
+switch for it here.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+
+from enclave.api import APIApp
+from enclave.asgi import App
+from enclave.boot import BootSequence
+from enclave.clock import REFRESH_S
+from enclave.control import ControlApp
+from enclave.engine.engine import Engine
+from enclave.engine.telemetry import forbid_telemetry
+from enclave.errors import Fatal
+from enclave.log import EnclaveLog, LogEvent
+from enclave.nsm import NSM, NSMError
+from enclave.service import InferenceService
+from strongroom.transport.addresses import Address, VsockAddress, listen_any
+from strongroom.transport.sockets import listen
+
+API_PORT: Final = 7001
+CONTROL_PORT: Final = 7002
+LOG_PORT: Final = 7003
+PROXY_PORT: Final = 7004
+
+EXIT_TERMINATED: Final = 0
+EXIT_REFUSED: Final = 70
+
+_ENGINE_THREADS: Final = 2
+_GRACE_S: Final = 0.2  # time for a reader of the log port to take the last line
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the enclave listens, and the proxy it may dial."""
+
+    api: Address
+    control: Address
+    log: Address
+    proxy: Address
+
+    @classmethod
+    def vsock(cls, parent_cid: int) -> "Addresses":
+        """The fixed ports of the image."""
+        return cls(
+            listen_any(API_PORT), listen_any(CONTROL_PORT), listen_any(LOG_PORT), VsockAddress(parent_cid, PROXY_PORT)
+        )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the enclave has one, for all listeners."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: App, max_connections: int) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=max_connections,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=1,
+    )
+    return _Server(config)
+
+
+class Enclave:
+    """One boot of the enclave, from open control port to exit code."""
+
+    def __init__(self, nsm: NSM, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._log = EnclaveLog()
+        self._engine = Engine(threads=_ENGINE_THREADS)
+        self._boot = BootSequence(nsm, addresses.proxy, self._engine, self._log)
+        self._ended = asyncio.Event()
+        self._exit_code = EXIT_TERMINATED
+
+    async def run(self) -> int:
+        """Serve until SIGTERM (0) or until the enclave refuses to go on (70)."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._ended.set)
+        log_server = await asyncio.start_server(self._log.stream, sock=listen(self._addresses.log))
+        control = ControlApp(self._boot, self._log, self._end)
+        tasks = [
+            self._spawn(self._serve(_server(control, 64), listen(self._addresses.control))),
+            self._spawn(self._serve_api()),
+            self._spawn(self._keep_time()),
+        ]
+        self._log.write(LogEvent.STATE, state=self._boot.state.value)
+        await self._ended.wait()
+        await asyncio.sleep(_GRACE_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        log_server.close()
+        self._engine.close()
+        return self._exit_code
+
+    def _end(self, code: str) -> None:
+        """Refuse to go on: nothing is answered from here on, the process ends."""
+        self._log.write(LogEvent.ENDED, code=code)
+        self._exit_code = EXIT_REFUSED
+        self._ended.set()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._task_ended)
+        return task
+
+    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._end("internal")
+
+    async def _serve(self, server: _Server, listener: socket.socket) -> None:
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            listener.close()
+
+    async def _serve_api(self) -> None:
+        await self._boot.ready.wait()
+        service = InferenceService(self._boot, self._engine)
+        app = APIApp(self._boot, service, self._log)
+        connections = 4 * self._boot.configuration.limits.max_in_flight + 16
+        await self._serve(_server(app, connections), listen(self._addresses.api))
+
+    async def _keep_time(self) -> None:
+        await self._boot.ready.wait()
+        while True:
+            try:
+                await asyncio.to_thread(self._boot.identity.evidence.refresh_clock)
+            except Fatal as error:
+                self._end(error.code)
+            except NSMError:
+                self._end("nsm-error")
+            await asyncio.sleep(REFRESH_S)
+
+
+def run(nsm: NSM, addresses: Addresses) -> int:
+    """Run one boot to its end and give the exit code of the process. Raises TelemetryNotDisabled."""
+    forbid_telemetry()
+
+    async def main() -> int:
+        return await Enclave(nsm, addresses).run()
+
+    return asyncio.run(main())

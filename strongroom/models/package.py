@@ -1,0 +1,101 @@
+"""Model packages: a directory with `model.toml` and the files it names by size and SHA-256."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct, structs
+
+from strongroom.models.digests import sha256_file
+from strongroom.models.errors import PackageInvalid
+from strongroom.protocol.catalogue import ModelFile, ModelManifest
+from strongroom.protocol.constants import MAX_MANIFEST_BYTES
+
+MANIFEST = "model.toml"
+
+
+def write_package(directory: Path, manifest: ModelManifest, files: Mapping[str, bytes]) -> Path:
+    """Write a package and return `directory`: whole, or not at all.
+
+    The manifest's `files` are replaced by what is written. The bytes depend on the arguments alone. Raises
+    PackageInvalid when `directory` exists and is not empty, InvalidDocument when the manifest breaks its schema.
+    """
+    described = [_describe(name, data) for name, data in sorted(files.items())]
+    text = manifest_text(structs.replace(manifest, files=described))
+    ModelManifest.from_bytes(text)
+    _require_vacant(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".package-", dir=directory.parent) as temporary:
+        draft = Path(temporary) / "package"
+        draft.mkdir()
+        for name, data in {**files, MANIFEST: text}.items():
+            (draft / name).write_bytes(data)
+        os.rename(draft, directory)
+    return directory
+
+
+def load_package(directory: Path) -> tuple[bytes, ModelManifest, dict[str, Path]]:
+    """Return the manifest's bytes, the manifest, and the path of each file, after checking sizes and SHA-256.
+
+    Raises PackageInvalid for a file that is missing, not a plain file, or altered, and InvalidDocument or TooLarge
+    for the manifest. The paths are as good as the directory: whoever reads them later must check again.
+    """
+    text = _read_manifest(directory / MANIFEST)
+    manifest = ModelManifest.from_bytes(text)
+    paths = {file.name: directory / file.name for file in manifest.files}
+    for file in manifest.files:
+        _check_file(file, paths[file.name])
+    return text, manifest, paths
+
+
+def manifest_text(manifest: ModelManifest) -> bytes:
+    """The manifest as `model.toml`: fields in the order of the schema, absent ones left out."""
+    fields = structs.asdict(manifest)
+    files, tables = fields.pop("files"), {name: fields.pop(name) for name in ("chat", "embed")}
+    lines = [_line(name, value) for name, value in fields.items() if value is not None]
+    for file in files:
+        lines += ["", "[[files]]", *_lines(file)]
+    for name, table in tables.items():
+        if table is not None:
+            lines += ["", f"[{name}]", *_lines(table)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _lines(table: Struct) -> list[str]:
+    return [_line(name, getattr(table, name)) for name in table.__struct_fields__]
+
+
+def _line(name: str, value: object) -> str:
+    # JSON's strings, integers, booleans and lists are TOML's, but for DEL, which TOML wants escaped.
+    return f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+
+
+def _describe(name: str, data: bytes) -> ModelFile:
+    return ModelFile(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _require_vacant(directory: Path) -> None:
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise PackageInvalid(f"{directory}: expected no such directory or an empty one; remove it first")
+
+
+def _read_manifest(path: Path) -> bytes:
+    _require_plain(path)
+    with path.open("rb") as file:
+        return file.read(MAX_MANIFEST_BYTES + 1)
+
+
+def _check_file(file: ModelFile, path: Path) -> None:
+    _require_plain(path)
+    if (size := path.stat().st_size) != file.size_bytes:
+        raise PackageInvalid(f"{file.name}: expected {file.size_bytes} bytes, got {size}")
+    if (actual := sha256_file(path)) != file.sha256:
+        raise PackageInvalid(f"{file.name}: expected SHA-256 {file.sha256}, got {actual}")
+
+
+def _require_plain(path: Path) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise PackageInvalid(f"{path.name}: expected a plain file in {path.parent}, got none")

@@ -1,0 +1,38 @@
+"""int8 in blocks of 16, symmetric: the form of ONNX Runtime's MatMulNBits with `bits=8, block_size=16`.
+
+Measured on SmolLM2-135M against float32 (144 tokens): KL divergence 0.0038, where blocks of 32 have 0.0064 and blocks
+of 64 have 0.011, at the same speed and for 161 instead of 145 MiB. The block is the activations' block too.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from strongroom.models.weights import FloatArray
+
+BLOCK = 16
+ZERO_POINT = 128
+_LARGEST = 127
+
+
+def quantize_int8(weights: FloatArray) -> tuple[npt.NDArray[np.uint8], FloatArray]:
+    """Quantise [rows, columns] into codes uint8 [rows, columns / 16, 16] and scales [rows, columns / 16].
+
+    A value is `(code - 128) * scale`, at most half a scale from the original. Raises ValueError when the columns
+    do not divide into blocks or a weight is not finite.
+    """
+    rows, columns = weights.shape
+    if columns % BLOCK:
+        raise ValueError(f"expected columns in blocks of {BLOCK}, got {columns}")
+    if not np.isfinite(weights).all():
+        raise ValueError("expected finite weights, got NaN or infinity")
+    blocks = weights.reshape(rows, columns // BLOCK, BLOCK)
+    scales = np.abs(blocks).max(axis=2) / np.float32(_LARGEST)
+    divisors = np.where(scales > 0, scales, np.float32(1))
+    codes = np.clip(np.rint(blocks / divisors[:, :, None]), -_LARGEST, _LARGEST) + ZERO_POINT
+    return codes.astype(np.uint8), scales
+
+
+def dequantize_int8(codes: npt.NDArray[np.uint8], scales: FloatArray) -> FloatArray:
+    """The weights [rows, columns] that the codes stand for; the inverse of `quantize_int8` up to rounding."""
+    values = (codes.astype(np.float32) - np.float32(ZERO_POINT)) * scales[:, :, None]
+    return values.reshape(codes.shape[0], -1)

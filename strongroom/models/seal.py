@@ -1,0 +1,73 @@
+"""Sealing a model package: at rest it is ciphertext, its data key wrapped by KMS under the model's own context."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from strongroom.models.package import load_package
+from strongroom.protocol.catalogue import Catalogue, CatalogueEntry, manifest_digest
+from strongroom.protocol.configuration import DeploymentConfiguration
+from strongroom.protocol.errors import InvalidDocument
+from strongroom.protocol.weights import new_weights_head, seal_weights
+
+_READ_BYTES = 1 << 20
+
+
+class DataKeyMaker(Protocol):
+    """What sealing needs of KMS: GenerateDataKey (AES-256) under a key and an encryption context."""
+
+    def __call__(self, arn: str, context: dict[str, str]) -> tuple[bytes, bytes]:
+        """The data key in plain (32 bytes) and wrapped."""
+
+
+def catalogue_of(packages: list[Path], key: str) -> Catalogue:
+    """The catalogue of these packages, all opened by the configuration's key entry `key`."""
+    return Catalogue(version=1, model=[_entry(package, key) for package in packages])
+
+
+def seal_package(
+    package: Path,
+    out_dir: Path,
+    *,
+    configuration: DeploymentConfiguration,
+    catalogue: Catalogue,
+    make_key: DataKeyMaker,
+) -> Path:
+    """Write `<model id>.sealed` into `out_dir`, whole or not at all, and return its path.
+
+    Raises PackageInvalid for a damaged package and InvalidDocument when the catalogue names another manifest.
+    """
+    manifest_bytes, manifest, paths = load_package(package)
+    entry = catalogue.find(manifest.id)
+    if entry is None or entry.manifest_sha384 != manifest_digest(manifest_bytes):
+        raise InvalidDocument(f"model {manifest.id}: expected the catalogue to name this package; make it anew")
+    key = configuration.find_key(entry.key, "model")
+    data_key, wrapped = make_key(key.arn, key.model_context(entry))
+    head = new_weights_head(manifest.id, manifest.version, wrapped)
+    plaintext = _plaintext(manifest_bytes, [paths[file.name] for file in manifest.files])
+    return _write(out_dir / f"{manifest.id}.sealed", seal_weights(head, data_key, plaintext))
+
+
+def _entry(package: Path, key: str) -> CatalogueEntry:
+    manifest_bytes, manifest, _ = load_package(package)
+    return CatalogueEntry(manifest.id, manifest.version, manifest.task, manifest_digest(manifest_bytes), key)
+
+
+def _plaintext(manifest: bytes, paths: list[Path]) -> Iterator[bytes]:
+    yield len(manifest).to_bytes(4, "big") + manifest
+    for path in paths:
+        with path.open("rb") as file:
+            while piece := file.read(_READ_BYTES):
+                yield piece
+
+
+def _write(path: Path, pieces: Iterator[bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".sealing-", dir=path.parent) as temporary:
+        draft = Path(temporary) / path.name
+        with draft.open("wb") as file:
+            file.writelines(pieces)
+        os.replace(draft, path)
+    return path

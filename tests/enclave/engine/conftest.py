@@ -1,0 +1,45 @@
+"""The tiny packages, built once, and onnxruntime with its telemetry off."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from enclave.engine.telemetry import forbid_telemetry
+
+forbid_telemetry()
+
+from enclave.engine.decoder import Decoder  # noqa: E402 - the switch comes before anything that may import onnxruntime
+from enclave.engine.engine import Engine  # noqa: E402
+from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor  # noqa: E402
+from tests.enclave.engine.packages import Package  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def decoder_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """Its stop token is one that greedy answers do not meet: they end where a test says."""
+    package = Package.from_directory(build_tiny_decoder(tmp_path_factory.mktemp("decoder")))
+    return package.with_chat(stop_tokens=[200])
+
+
+@pytest.fixture(scope="session")
+def encoder_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return Package.from_directory(build_tiny_encoder(tmp_path_factory.mktemp("encoder")))
+
+
+@pytest.fixture(scope="session")
+def tensor_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return Package.from_directory(build_tiny_tensor(tmp_path_factory.mktemp("tensor")))
+
+
+@pytest.fixture(scope="session")
+def decoder(decoder_package: Package) -> Decoder:
+    return Decoder.load(decoder_package.manifest, decoder_package.files, threads=1)
+
+
+@pytest.fixture
+def engine(decoder_package: Package, encoder_package: Package, tensor_package: Package) -> Iterator[Engine]:
+    engine = Engine(threads=1, max_queued=2)
+    for package in (decoder_package, encoder_package, tensor_package):
+        engine.load(package.manifest, package.files)
+    yield engine
+    engine.close()

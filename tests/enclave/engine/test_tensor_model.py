@@ -1,0 +1,130 @@
+"""Tensor models: exactly what onnxruntime says, for exactly what the graph asks."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from enclave.engine.arrays import to_array, to_tensor
+from enclave.engine.cancellation import Cancellation, Cancelled
+from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected, WrongTask
+from enclave.engine.sessions import open_session
+from enclave.engine.tensor_model import TensorModel
+from strongroom.protocol.payloads import EmbedTask, InferTask, Outputs
+from strongroom.protocol.tensors import ITEM_BYTES, DType, Tensor
+from tests.enclave.engine.graphs import identity, model, node, port
+from tests.enclave.engine.packages import Package
+
+X = Tensor("float32", [1, 4], bytes(16))
+
+
+def infer(model: TensorModel, **tensors: Tensor) -> dict[str, Tensor]:
+    (event,) = model.run(InferTask(tensors), Cancellation())
+    assert isinstance(event, Outputs)
+    return event.tensors
+
+
+def graph_of(graph: bytes) -> TensorModel:
+    return TensorModel(open_session(graph, threads=1))
+
+
+@pytest.fixture(scope="session")
+def tiny(tensor_package: Package) -> TensorModel:
+    return TensorModel.load(tensor_package.manifest, tensor_package.files, threads=1)
+
+
+def test_the_answer_is_bit_equal_to_the_plain_runtime(tiny: TensorModel, tensor_package: Package) -> None:
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    (expected,) = open_session(tensor_package.graph, threads=1).run(None, {"x": x})
+    y = infer(tiny, x=to_tensor(x))["y"]
+    assert (y.dtype, y.shape, y.data) == ("float32", [5, 3], expected.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("tensors", "complaint"),
+    [
+        ({}, "expected an input x, got none"),
+        ({"z": X}, "expected an input x, got none"),
+        ({"x": X, "z": X}, "expected 1 inputs, got 2"),
+        ({"x": Tensor("float64", [1, 4], bytes(32))}, "expected dtype float32, got float64"),
+        ({"x": Tensor("int32", [1, 4], bytes(16))}, "expected dtype float32, got int32"),
+        ({"x": Tensor("float32", [4], bytes(16))}, "expected 2 dimensions, got 1"),
+        ({"x": Tensor("float32", [1, 4, 1], bytes(16))}, "expected 2 dimensions, got 3"),
+        ({"x": Tensor("float32", [4, 1], bytes(16))}, "dimension 1: expected 4, got 1"),
+        ({"x": Tensor("float32", [0, 4], b"")}, "dimension 0: expected 1 or more, got 0"),
+        ({"x": Tensor("float32", [1, 4], bytes(15))}, "expected 16 bytes of data, got 15"),
+        ({"x": Tensor("float32", [1 << 31, 4], bytes(16))}, "expected 34359738368 bytes of data, got 16"),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_refused(tiny: TensorModel, tensors: dict[str, Tensor], complaint: str) -> None:
+    with pytest.raises(InvalidTensor, match=complaint):
+        infer(tiny, **tensors)
+
+
+def test_one_symbol_has_one_size() -> None:
+    x, y, z = (port(name, "float32", ["n", None]) for name in "xyz")
+    pair = graph_of(model([node("Concat", ["x", "y"], ["z"], axis=1)], [x, y], [z]))
+    infer(pair, x=Tensor("float32", [2, 3], bytes(24)), y=Tensor("float32", [2, 5], bytes(40)))
+    with pytest.raises(InvalidTensor, match="y: dimension 0: expected 2, got 3"):
+        infer(pair, x=Tensor("float32", [2, 3], bytes(24)), y=Tensor("float32", [3, 5], bytes(60)))
+
+
+def test_an_empty_tensor_cannot_ask_for_memory() -> None:
+    x, y = port("x", "float32", ["a", "b"]), port("y", "float32", [1, 1])
+    sums = graph_of(model([node("ReduceSum", ["x"], ["y"])], [x], [y]))
+    with pytest.raises(InvalidTensor):
+        infer(sums, x=Tensor("float32", [1 << 31, 0], b""))
+
+
+@pytest.mark.parametrize("dtype", ITEM_BYTES)
+def test_every_dtype_of_the_protocol_passes_through(dtype: DType) -> None:
+    data = bytes([1, 0, 0, 0, 0, 0, 0, 0])
+    tensor = Tensor(dtype, [len(data) // ITEM_BYTES[dtype]], data)
+    assert infer(graph_of(identity(dtype, ["n"])), x=tensor) == {"y": tensor}
+
+
+def test_a_scalar_passes_through() -> None:
+    tensor = Tensor("int64", [], (7).to_bytes(8, "little"))
+    assert infer(graph_of(identity("int64", [])), x=tensor) == {"y": tensor}
+
+
+def test_a_bool_is_zero_or_one() -> None:
+    with pytest.raises(InvalidTensor, match="bytes 0 and 1"):
+        infer(graph_of(identity("bool", ["n"])), x=Tensor("bool", [2], b"\x01\x02"))
+
+
+def test_a_graph_of_other_dtypes_is_rejected() -> None:
+    with pytest.raises(ModelRejected, match="expected a dtype of the protocol"):
+        graph_of(identity("string", ["n"]))
+
+
+def test_a_graph_of_endless_names_is_rejected() -> None:
+    name = "y" * 129
+    with pytest.raises(ModelRejected, match="at most 128 characters"):
+        graph_of(model([node("Identity", ["x"], [name])], [port("x", "float32", [1])], [port(name, "float32", [1])]))
+
+
+def test_other_tasks_are_refused(tiny: TensorModel) -> None:
+    with pytest.raises(WrongTask):
+        list(tiny.run(EmbedTask(["x"]), Cancellation()))
+
+
+def test_a_cancelled_request_does_not_start(tiny: TensorModel) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with pytest.raises(Cancelled):
+        list(tiny.run(InferTask({"x": X}), cancellation))
+
+
+@pytest.mark.parametrize("array", [np.array(["text"]), np.zeros(1, np.complex64)])
+def test_an_array_without_a_dtype_of_the_protocol_is_refused(array: NDArray[Any]) -> None:
+    with pytest.raises(InferenceFailed):
+        to_tensor(array)
+
+
+def test_a_strided_array_becomes_plain_rows() -> None:
+    array = np.arange(6, dtype=np.int32).reshape(2, 3).T
+    tensor = to_tensor(array)
+    assert (tensor.dtype, tensor.shape) == ("int32", [3, 2])
+    assert np.array_equal(to_array(tensor), array)

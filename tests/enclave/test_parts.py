@@ -1,0 +1,159 @@
+"""Small parts of the enclave: replay cache, clock, log, receiver, hardening, evidence."""
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attestation import bindings
+from attestation.documents import AttestationDocument
+from attestation.errors import Rejected
+from enclave.clock import Clock
+from enclave.errors import BootRefused, ClockFault
+from enclave.evidence import Evidence
+from enclave.hardening import require_nsm_entropy
+from enclave.keys import BootKeys
+from enclave.log import EnclaveLog, LogEvent
+from enclave.receive import ModelReceiver
+from enclave.replay import ReplayCache, ReplayCacheFull, Replayed
+from strongroom.models.package import load_package
+from strongroom.models.seal import catalogue_of
+from strongroom.protocol.keys import decode_keys
+from strongroom.simulator.nsm import SoftwareNSM
+from tests.enclave.deployment import IMAGE, PKI, new_nsm
+
+
+def test_only_ids_older_than_the_window_are_evicted() -> None:
+    cache = ReplayCache(capacity=2, window_ms=1000)
+    cache.admit(b"a", 0)
+    cache.admit(b"b", 500)
+    with pytest.raises(ReplayCacheFull):
+        cache.admit(b"c", 1000)
+    with pytest.raises(Replayed):
+        cache.admit(b"a", 1000)
+    cache.admit(b"c", 1001)
+    with pytest.raises(Replayed):
+        cache.admit(b"b", 1500)
+
+
+def nsm_at(clock: list[int]) -> SoftwareNSM:
+    return SoftwareNSM(
+        PKI, image_pcrs=IMAGE, parent_role_arn=None, parent_instance_id="i-0123456789abcdef0", clock=lambda: clock[0]
+    )
+
+
+def test_time_is_the_nsms_and_monotonic_between_and_never_goes_back() -> None:
+    now, ticks = [1_790_000_000_000], [0]
+    nsm = nsm_at(now)
+    clock = Clock(nsm.attest(), monotonic_ns=lambda: ticks[0])
+    ticks[0] += 1_500_000_000
+    assert clock.now_ms() == now[0] + 1500
+    now[0] += 60_000
+    clock.refresh(nsm.attest())
+    assert clock.now_ms() == now[0]
+    now[0] -= 1
+    with pytest.raises(ClockFault):
+        clock.refresh(nsm.attest())
+
+
+def test_the_log_takes_identifiers_and_integers_of_its_list_only() -> None:
+    log = EnclaveLog()
+    log.write(LogEvent.REQUEST, status=200, model="tiny-decoder")
+    for bad in ({"prompt": "x"}, {"model": "A prompt!"}, {"code": "x" * 65}, {"code": "line\nbreak"}):
+        with pytest.raises(ValueError, match="log field"):
+            log.write(LogEvent.REQUEST, **bad)
+
+
+async def test_a_reader_gets_the_kept_lines_and_the_new_ones(tmp_path: Path) -> None:
+    log = EnclaveLog()
+    log.write(LogEvent.STATE, state="booted")
+    server = await asyncio.start_unix_server(log.stream, tmp_path / "log")
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "log")
+    assert json.loads(await reader.readline()) == {"event": "state", "state": "booted"}
+    log.write(LogEvent.REQUEST, status=200)
+    assert json.loads(await reader.readline()) == {"event": "request", "status": 200}
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+
+
+def test_a_received_model_is_the_catalogues_or_nothing(tensor_dir: Path) -> None:
+    manifest, parsed, paths = load_package(tensor_dir)
+    entry = catalogue_of([tensor_dir], "models").model[0]
+    content = b"".join(paths[file.name].read_bytes() for file in parsed.files)
+    plaintext = len(manifest).to_bytes(4, "big") + manifest + content
+
+    def receive(data: bytes, step: int = 1000) -> dict[str, bytes]:
+        receiver = ModelReceiver(entry)
+        for at in range(0, len(data), step):
+            receiver.feed(data[at : at + step])
+        return receiver.finish()[1]
+
+    for step in (1, 3, 1 << 20):
+        assert {name: hashlib.sha256(data).hexdigest() for name, data in receive(plaintext, step).items()} == {
+            file.name: file.sha256 for file in parsed.files
+        }
+    altered = plaintext[:-1] + bytes([plaintext[-1] ^ 1])
+    foreign = plaintext.replace(b"Apache", b"apache", 1)
+    for bad in (b"", plaintext[:-1], plaintext + b"x", altered, foreign, b"\xff\xff\xff\xff", b"\0\0\0\0" + plaintext):
+        with pytest.raises(BootRefused, match="tiny-tensor"):
+            receive(bad)
+
+
+def test_without_the_nsms_entropy_there_is_no_boot(tmp_path: Path) -> None:
+    rng = tmp_path / "rng_current"
+    with pytest.raises(BootRefused):
+        require_nsm_entropy(rng)
+    for other in ("none", "virtio_rng.0", "nsm-hwrng-fake", ""):
+        rng.write_text(f"{other}\n")
+        with pytest.raises(BootRefused):
+            require_nsm_entropy(rng)
+    rng.write_text("nsm-hwrng\n")
+    require_nsm_entropy(rng)
+
+
+def test_the_entry_point_of_the_image_refuses_this_machine_whatever_the_environment() -> None:
+    hostile = {"STRONGROOM_SIMULATED": "1", "PYTHONPATH": "", "LD_PRELOAD": ""}
+    result = subprocess.run(
+        [sys.executable, "-m", "enclave", "--simulated"], env={**os.environ, **hostile}, capture_output=True, timeout=30
+    )
+    assert result.returncode != 0
+    assert b"no-entropy" in result.stderr or b"hardware generator" in result.stderr
+    assert b"Traceback" not in result.stderr
+
+
+def test_documents_for_clients_and_for_kms_cannot_be_confused() -> None:
+    nsm, keys = new_nsm(), BootKeys.generate()
+    evidence = Evidence(nsm, keys, Clock(nsm.attest()), refresh_s=600)
+    client = AttestationDocument.from_bytes(evidence.for_client(b"n" * 32))
+    kms = AttestationDocument.from_bytes(evidence.for_kms())
+    assert client.public_key is None
+    assert client.nonce == b"n" * 32
+    assert kms.public_key == keys.recipient_spki()
+    bindings.check_client_binding(client, keys.configurations)
+    with pytest.raises(Rejected):
+        bindings.check_client_binding(kms, keys.configurations)
+    with pytest.raises(Rejected):
+        bindings.check_client_binding(client, BootKeys.generate().configurations)
+
+
+def test_the_recent_document_is_cached_for_its_time() -> None:
+    now = [1_790_000_000_000]
+    nsm, keys = nsm_at(now), BootKeys.generate()
+    ticks = [0]
+    evidence = Evidence(nsm, keys, Clock(nsm.attest(), monotonic_ns=lambda: ticks[0]), refresh_s=600)
+    first = evidence.recent()
+    assert evidence.recent() == first
+    ticks[0] += 601 * 1_000_000_000
+    assert evidence.recent() != first
+
+
+def test_each_suite_has_a_key_of_its_own_at_each_boot() -> None:
+    first, second = (decode_keys(BootKeys.generate().configurations) for _ in range(2))
+    assert {configuration.key_id for configuration in first}.isdisjoint(item.key_id for item in second)
+    assert first[1].public_key not in first[0].public_key
