@@ -1,0 +1,11 @@
+"""The one command line: each command parses, calls its component, prints. Commands are imported when they are used."""
+
+import sys
+
+
+def main() -> None:
+    """Entry point of `strongroom`; the exit codes are listed in docs/operations.md."""
+    from strongroom.cli.commands import cli
+    from strongroom.cli.failures import run
+
+    sys.exit(run(cli))

@@ -1,0 +1,112 @@
+"""`strongroom chat`, `embed`, `infer`: sealed requests from the command line."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from strongroom.cli.connection import client_options
+from strongroom.cli.failures import CommandFailed
+from strongroom.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from strongroom.client import Client
+
+_MODEL = click.option("--model", help="Model id; needed when several serve the task.")
+_MAX_TENSOR_FILE_BYTES = 4 << 20
+
+
+@click.command()
+@click.argument("prompt")
+@_MODEL
+@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True)
+@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), help="Makes sampling repeatable.")
+@json_option
+@client_options
+def chat(
+    prompt: str,
+    model: str | None,
+    max_tokens: int,
+    temperature: float,
+    seed: int | None,
+    as_json: bool,
+    client: "Client",
+) -> None:
+    """Send PROMPT sealed (or standard input, for -) and print the answer as it comes.
+
+    \b
+    Example:  strongroom chat --url https://gateway.example --policy policy.toml "What is a strongroom?"
+    """
+    text = sys.stdin.read() if prompt == "-" else prompt
+    stream = client.chat(text, model=model, stream=True, max_tokens=max_tokens, temperature=temperature, seed=seed)
+    for piece in stream:
+        if not as_json:
+            click.echo(piece, nl=False)
+    answer = stream.answer
+    if as_json:
+        print_json(
+            {
+                "text": answer.text,
+                "finish": answer.finish,
+                "prompt_tokens": answer.prompt_tokens,
+                "completion_tokens": answer.completion_tokens,
+            }
+        )
+    else:
+        click.echo()
+
+
+@click.command()
+@click.argument("texts", nargs=-1, required=True)
+@_MODEL
+@json_option
+@client_options
+def embed(texts: tuple[str, ...], model: str | None, as_json: bool, client: "Client") -> None:
+    """Print one vector per text.
+
+    \b
+    Example:  strongroom embed --url https://gateway.example --policy policy.toml "first text" "second text"
+    """
+    vectors = client.embed(list(texts), model=model)
+    if as_json:
+        print_json({"vectors": vectors})
+        return
+    for text, vector in zip(texts, vectors, strict=True):
+        head = " ".join(f"{value:+.4f}" for value in vector[:4])
+        click.echo(f"{head} … ({len(vector)} dimensions)  {text}")
+
+
+@click.command()
+@click.argument("tensors", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_MODEL
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the outputs to this file.")
+@json_option
+@client_options
+def infer(tensors: Path, model: str | None, out: Path | None, as_json: bool, client: "Client") -> None:
+    """Run a tensor model on the inputs in a JSON file: {"name": {"dtype": …, "shape": […], "data": "base64"}}.
+
+    \b
+    Example:  strongroom infer --url https://gateway.example --policy policy.toml --model scores inputs.json
+    """
+    import msgspec
+
+    from strongroom.protocol.tensors import Tensor
+
+    if tensors.stat().st_size > _MAX_TENSOR_FILE_BYTES:
+        raise CommandFailed("too-large", f"{tensors}: expected at most {_MAX_TENSOR_FILE_BYTES} bytes", 2)
+    try:
+        inputs = msgspec.json.decode(tensors.read_bytes(), type=dict[str, Tensor])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandFailed("invalid-tensor", f"{tensors}: {error}", 2) from None
+    if model is None:
+        raise CommandFailed("model-required", "expected --model with the id of a tensor model", 2)
+    outputs = client.infer(model, inputs)
+    if out is not None:
+        out.write_bytes(msgspec.json.encode(outputs))
+    if as_json:
+        click.echo(msgspec.json.encode({"outputs": outputs}).decode())
+    elif out is None:
+        for name, tensor in outputs.items():
+            click.echo(f"{name}  {tensor.dtype}{tensor.shape}  {len(tensor.data)} bytes")

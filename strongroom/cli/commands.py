@@ -1,0 +1,35 @@
+"""The table of commands."""
+
+import click
+
+from strongroom.cli.lazy import LazyGroup
+
+_TABLE = {
+    "demo": ("strongroom.cli.demo", "demo", "Run the whole appliance on this machine and answer a prompt."),
+    "chat": ("strongroom.cli.ask", "chat", "Send a sealed prompt and print the answer as it comes."),
+    "embed": ("strongroom.cli.ask", "embed", "Turn texts into vectors, sealed."),
+    "infer": ("strongroom.cli.ask", "infer", "Run a tensor model, sealed."),
+    "status": ("strongroom.cli.status", "status", "Show what is attested, under which anchor, and what is not proved."),
+    "verify": ("strongroom.cli.verify", "verify", "Judge an attestation document offline."),
+    "deployment": ("strongroom.cli.deployment", "deployment", "Write, check and measure a deployment configuration."),
+    "model": ("strongroom.cli.model", "model", "Build, catalogue and seal models."),
+    "policy": ("strongroom.cli.policy", "policy", "Compile a policy file into a KMS key policy."),
+    "logs": ("strongroom.cli.logs", "logs", "Read the enclave's log port."),
+    "simulator": ("strongroom.cli.simulator", "simulator", "Parts of the appliance in software; never in an image."),
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    table=_TABLE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage; the client's own are listed in docs/operations.md.",
+)
+@click.version_option(package_name="strongroom")
+def cli() -> None:
+    """Confidential inference on AWS Nitro Enclaves: sealed prompts in, sealed answers out.
+
+    \b
+    Try:  strongroom demo
+          strongroom verify --help
+    """

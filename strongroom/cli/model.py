@@ -1,0 +1,152 @@
+"""`strongroom model`: from published weights to sealed packages."""
+
+from pathlib import Path
+
+import click
+
+from strongroom.cli.failures import CommandFailed
+from strongroom.cli.output import json_option, print_json, print_table
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+MODELS_FOLDER = Path(".models")
+
+
+@click.group()
+def model() -> None:
+    """Build, catalogue and seal models; the catalogue's digest is what PCR16 will hold."""
+
+
+@model.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the models that `model build` knows."""
+    from strongroom.models.recipes import RECIPES
+
+    rows = {
+        name: f"{recipe.licence}, from {recipe.wheel.distribution} {recipe.wheel.version}"
+        for name, recipe in RECIPES.items()
+    }
+    if as_json:
+        print_json({"models": rows})
+    else:
+        print_table(rows.items())
+
+
+@model.command("build")
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path), help="Package folder  [default: .models/NAME]")
+@json_option
+def build(name: str, out: Path | None, as_json: bool) -> None:
+    """Fetch NAME's published weights by hash and convert them; the result is the same, byte for byte, every time.
+
+    \b
+    Example:  strongroom model build smollm2-135m
+    """
+    from strongroom.models.build import build as build_package
+
+    package = build_package(
+        name,
+        out or MODELS_FOLDER / name,
+        cache_dir=MODELS_FOLDER / "wheels",
+        progress=lambda step: click.echo(f"  {step}", err=True),
+    )
+    _print_package(package, as_json)
+
+
+@model.command("catalogue")
+@click.argument("packages", nargs=-1, required=True, type=_FOLDER)
+@click.option("--key", default="models", show_default=True, help="Key entry of the configuration that opens them.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Catalogue file to write.")
+@json_option
+def catalogue(packages: tuple[Path, ...], key: str, out: Path, as_json: bool) -> None:
+    """Write the catalogue of PACKAGES and print the PCR16 it gives.
+
+    \b
+    Example:  strongroom model catalogue .models/smollm2-135m --out catalogue.toml
+    """
+    from attestation.measurements import catalogue_pcr16
+    from strongroom.documents import to_toml
+    from strongroom.models.seal import catalogue_of
+
+    listed = catalogue_of(list(packages), key)
+    data = to_toml(listed)
+    out.write_bytes(data)
+    value = catalogue_pcr16(data).hex()
+    if as_json:
+        print_json({"file": str(out), "models": [entry.id for entry in listed.model], "pcr16": value})
+    else:
+        print_table([*((entry.id, entry.manifest_sha384) for entry in listed.model), ("PCR16", value)])
+
+
+@model.command("seal")
+@click.argument("package", type=_FOLDER)
+@click.option("--configuration", type=_FILE, required=True, help="The deployment configuration.")
+@click.option("--catalogue", "catalogue_file", type=_FILE, required=True, help="The catalogue that names the model.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for MODEL.sealed.")
+@click.option("--endpoint-url", help="Another KMS than AWS's, for example a dev KMS.")
+@click.option("--ca-bundle", type=_FILE, help="PEM roots for that endpoint.")
+@json_option
+def seal(
+    package: Path,
+    configuration: Path,
+    catalogue_file: Path,
+    out: Path,
+    endpoint_url: str | None,
+    ca_bundle: Path | None,
+    as_json: bool,
+) -> None:
+    """Encrypt PACKAGE under a fresh KMS data key (kms:GenerateDataKey, with your own AWS credentials).
+
+    \b
+    Example:  strongroom model seal .models/smollm2-135m --configuration deployment.toml \\
+                --catalogue catalogue.toml --out sealed/
+    """
+    from strongroom.models.seal import seal_package
+    from strongroom.protocol.catalogue import Catalogue
+    from strongroom.protocol.configuration import DeploymentConfiguration
+
+    path = seal_package(
+        package,
+        out,
+        configuration=DeploymentConfiguration.from_bytes(configuration.read_bytes()),
+        catalogue=Catalogue.from_bytes(catalogue_file.read_bytes()),
+        make_key=lambda arn, context: _generate_data_key(arn, context, endpoint_url, ca_bundle),
+    )
+    if as_json:
+        print_json({"file": str(path), "size_bytes": path.stat().st_size})
+    else:
+        print_table([(path.name, f"{path.stat().st_size} bytes in {path.parent}")])
+
+
+def _generate_data_key(
+    arn: str, context: dict[str, str], endpoint_url: str | None, ca_bundle: Path | None
+) -> tuple[bytes, bytes]:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = boto3.client(
+        "kms",
+        region_name=arn.split(":")[3],
+        endpoint_url=endpoint_url,
+        verify=str(ca_bundle) if ca_bundle else None,
+    )
+    try:
+        answer = client.generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext=context)
+    except (BotoCoreError, ClientError) as error:
+        raise CommandFailed("kms", f"GenerateDataKey: {error}") from None
+    return answer["Plaintext"], answer["CiphertextBlob"]
+
+
+def _print_package(package: Path, as_json: bool) -> None:
+    from strongroom.models.package import load_package
+    from strongroom.protocol.catalogue import manifest_digest
+
+    data, manifest, _ = load_package(package)
+    digest = manifest_digest(data)
+    if as_json:
+        print_json({"id": manifest.id, "version": manifest.version, "folder": str(package), "manifest_sha384": digest})
+        return
+    size_mib = sum(file.size_bytes for file in manifest.files) / (1 << 20)
+    rows = [("model", f"{manifest.id} {manifest.version} ({manifest.task}, {manifest.licence})")]
+    print_table([*rows, ("folder", f"{package}, {size_mib:.0f} MiB"), ("manifest SHA-384", digest)])

@@ -1,0 +1,68 @@
+"""`strongroom status`: what is attested at a gateway, under which anchor, until when, and what is not proved."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from strongroom.cli.connection import client_options
+from strongroom.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from strongroom.client import Client
+    from strongroom.client.status import Status
+
+_PCR_MEANING = {
+    0: "image",
+    1: "kernel and boot ramdisk",
+    2: "application",
+    3: "parent's IAM role",
+    4: "parent instance",
+    8: "signing certificate",
+    16: "model catalogue",
+    17: "deployment configuration",
+}
+
+
+@click.command()
+@json_option
+@client_options
+def status(as_json: bool, client: "Client") -> None:
+    """Fetch a document with a fresh nonce, verify it, and show what it says.
+
+    \b
+    Example:  strongroom status --url https://gateway.example --policy policy.toml
+    """
+    report = client.status()
+    if as_json:
+        from msgspec import to_builtins
+
+        print_json(to_builtins(asdict(report), str_keys=True))
+    else:
+        _print(report)
+
+
+def _print(report: "Status") -> None:
+    kind = "SIMULATED, proves nothing about hardware" if report.anchor.simulated else "AWS Nitro Enclaves Root-G1"
+    rows = [
+        ("module", report.module_id),
+        ("anchor", f"{kind}; SHA-256 {report.anchor.sha256}"),
+        (
+            "verdict",
+            f"{report.mode}, made {instant(report.timestamp_ms)}, valid until {instant(report.valid_until_ms)}",
+        ),
+        ("sealed to", f"{report.suite}, key {report.key_id[:16]}…"),
+    ]
+    for index, value in report.pcrs.items():
+        if index in _PCR_MEANING and int(value, 16):
+            rows.append((f"PCR{index}", f"{value}  {_PCR_MEANING[index]}"))
+    rows += [("proves" if not number else "", text) for number, text in enumerate(report.proves)]
+    rows += [("not proved" if not number else "", text) for number, text in enumerate(report.does_not_prove)]
+    rows.append(("models", ", ".join(f"{model.id} ({model.task})" for model in report.models) + "  (gateway's word)"))
+    print_table(rows)
+
+
+def instant(at_ms: int) -> str:
+    """An instant for people, in UTC to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,49 @@
+"""One appliance for the session: every part a process of its own, three tiny models."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
+
+from attestation.anchors import SimulatedTrustAnchor
+from attestation.policy_file import load_policy
+from strongroom.client import Client
+from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
+from strongroom.simulator.appliance import Appliance
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("packages")
+    return [
+        build_tiny_decoder(folder / "tiny-decoder"),
+        build_tiny_encoder(folder / "tiny-encoder"),
+        build_tiny_tensor(folder / "tiny-tensor"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def appliance(packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+    with Appliance(tmp_path_factory.mktemp("appliance"), packages) as running:
+        yield running
+
+
+def client_of(appliance: Appliance, url: str | None = None, timeout_s: float = 30.0) -> Client:
+    """A client that trusts exactly this appliance."""
+    endpoint = appliance.endpoint
+    return Client(
+        url or endpoint.url,
+        policy=load_policy(endpoint.policy.read_bytes()),
+        anchor=SimulatedTrustAnchor.from_pem(endpoint.anchor.read_bytes()),
+        allow_simulated=True,
+        timeout_s=timeout_s,
+    )
+
+
+@pytest.fixture
+def client(appliance: Appliance) -> Iterator[Client]:
+    with client_of(appliance) as made:
+        yield made

@@ -1,0 +1,92 @@
+"""What each part drags in when it is really imported: an `__init__` can smuggle what an import contract cannot see."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strongroom.simulator.image import MEASURED
+
+ROOT = Path(__file__).parents[1]
+
+
+def modules_of(statement: str) -> set[str]:
+    """The modules of a fresh process after `statement`."""
+    code = f"{statement}\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment).stdout
+    return set(json.loads(output))
+
+
+def loaded(modules: set[str], *names: str) -> set[str]:
+    """Those of `names` that were loaded, themselves or a submodule."""
+    return {name for name in names if any(module == name or module.startswith(f"{name}.") for module in modules)}
+
+
+PLAINTEXT = tuple(f"strongroom.protocol.{name}" for name in ("payloads", "requests", "responses", "events", "weights"))
+HEAVY = ("cryptography", "boto3", "onnxruntime", "numpy", "aiohttp", "fastapi", "moto", "rich", "asyncio", "msgspec")
+HOST = ("parent", "proxy", "strongroom.client", "strongroom.simulator", "strongroom.cli", "strongroom.models")
+
+
+@pytest.mark.parametrize(
+    ("statement", "forbidden"),
+    [
+        ("import attestation.verifier, attestation.compiler", ("strongroom", "enclave", "parent", "ssl")),
+        ("import attestation.policy_file, attestation.bindings", ("asyncio", "http", "urllib.request", "boto3")),
+        ("import strongroom.protocol.requests", ("attestation", "enclave", "parent", "asyncio", "boto3", "aiohttp")),
+        ("import parent.app", ("enclave", "onnxruntime", "strongroom.client", "strongroom.simulator", *PLAINTEXT)),
+        ("import parent.__main__", ("enclave", "onnxruntime", "strongroom.client", "strongroom.models", *PLAINTEXT)),
+        ("import proxy.__main__", ("attestation", "enclave", "strongroom.protocol", "boto3", "cryptography")),
+        ("import enclave.server", (*HOST, "fastapi", "pydantic", "aiohttp", "onnx", "gguf", "pycose", "moto")),
+        ("import strongroom.client.aio", ("parent", "enclave", "strongroom.transport", "onnxruntime", "boto3")),
+        ("import strongroom.client", HEAVY),
+        ("from strongroom.cli.commands import cli", HEAVY),
+    ],
+)
+def test_a_part_drags_in_nothing_it_must_not_name(statement: str, forbidden: tuple[str, ...]) -> None:
+    assert loaded(modules_of(statement), *forbidden) == set()
+
+
+def measured_modules() -> set[str]:
+    """Every module below what the image copies."""
+    places = [ROOT / name for name in MEASURED]
+    paths = [path for place in places for path in (place.rglob("*.py") if place.is_dir() else [place])]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths}
+    return {name.removesuffix(".__init__") for name in names}
+
+
+def test_the_image_holds_exactly_the_modules_of_ours_that_the_enclave_loads() -> None:
+    engine = "import enclave.engine.decoder, enclave.engine.encoder, enclave.engine.tensor_model"
+    modules = modules_of(f"import enclave.server, enclave.__main__; {engine}")
+    ours = {name for name in modules if loaded({name}, "attestation", "enclave", "parent", "proxy", "strongroom")}
+    assert measured_modules() == ours
+
+
+def test_the_dockerfile_copies_what_is_measured() -> None:
+    lines = (ROOT / "Dockerfile.enclave").read_text().replace("\\\n", " ").splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    assert {name for names in copies for name in names} == {*MEASURED, "requirements/enclave.txt"}
+
+
+def test_the_images_list_names_every_distribution_that_the_enclave_loads() -> None:
+    from importlib.metadata import packages_distributions
+
+    names = {name.partition(".")[0] for name in modules_of("import enclave.server")}
+    distributions = packages_distributions()
+    needed = {distribution.lower().replace("_", "-") for name in names for distribution in distributions.get(name, [])}
+    listed = {
+        line.split("==")[0] for line in (ROOT / "requirements" / "enclave.txt").read_text().splitlines() if "==" in line
+    }
+    # botocore takes certifi only when it is there; Python 3.13, the image's, needs no typing-extensions.
+    assert needed - {"strongroom", "setuptools", "certifi", "typing-extensions"} - listed == set()
+
+
+def test_no_lock_file_names_a_registry() -> None:
+    for path in (ROOT / "requirements").iterdir():
+        text = path.read_text()
+        assert "://" not in text
+        assert "--index" not in text
+        assert "--find-links" not in text
