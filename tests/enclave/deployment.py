@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from enclave.boot import BootSequence
+from enclave.boot.sequence import BootSequence
 from enclave.engine.engine import Engine
 from enclave.log import EnclaveLog
 from strongroom.documents import to_toml

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from enclave.clock import Clock
-from enclave.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.errors import KMSRefused, KMSUnreachable
 from enclave.evidence import Evidence
 from enclave.keys import BootKeys
-from enclave.kms import AMAZON_ROOTS, KMSClient
+from enclave.kms.client import AMAZON_ROOTS, KMSClient
+from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from strongroom.protocol.configuration import KMSSettings
 from strongroom.simulator.cms import ciphertext_for_recipient
 from strongroom.simulator.kms.tls import server_certificate

@@ -13,14 +13,14 @@ import pytest
 from attestation import bindings
 from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
+from enclave.boot.receive import ModelReceiver
 from enclave.clock import Clock
 from enclave.errors import BootRefused, ClockFault
 from enclave.evidence import Evidence
 from enclave.hardening import require_nsm_entropy
 from enclave.keys import BootKeys
 from enclave.log import EnclaveLog, LogEvent
-from enclave.receive import ModelReceiver
-from enclave.replay import ReplayCache, ReplayCacheFull, Replayed
+from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
 from strongroom.models.package import load_package
 from strongroom.models.seal import catalogue_of
 from strongroom.protocol.keys import decode_keys

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enclave.service import InferenceService, Refused
+from enclave.serving.service import InferenceService, Refused
 from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
 from strongroom.protocol.events import decode_events

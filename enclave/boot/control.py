@@ -16,10 +16,10 @@ from enclave.asgi import (
     respond,
     respond_problem,
 )
-from enclave.boot import BootSequence
-from enclave.credentials import MAX_CREDENTIALS_BYTES
+from enclave.boot.sequence import BootSequence
 from enclave.engine.errors import EngineError
 from enclave.errors import BootRefused, Fatal, KMSUnreachable
+from enclave.kms.credentials import MAX_CREDENTIALS_BYTES
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm import NSMError
 from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from enclave.cms import open_for_recipient
 from enclave.errors import KMSRefused
+from enclave.kms.envelope import open_for_recipient
 from strongroom.simulator.cms import ciphertext_for_recipient
 from tests.corpus import corpus
 from tests.simulator.helpers import spki

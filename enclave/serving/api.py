@@ -7,9 +7,9 @@ from contextlib import aclosing
 from urllib.parse import parse_qsl
 
 from enclave.asgi import Disconnected, Receive, Scope, Send, read_body, respond, respond_problem, start
-from enclave.boot import BootSequence
+from enclave.boot.sequence import BootSequence
 from enclave.log import EnclaveLog, LogEvent
-from enclave.service import InferenceService, Refused
+from enclave.serving.service import InferenceService, Refused
 from strongroom.protocol.constants import (
     MEDIA_ATTESTATION,
     MEDIA_KEYS,

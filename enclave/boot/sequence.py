@@ -21,17 +21,17 @@ from attestation.measurements import (
     CONFIGURATION_PCR,
     labelled_digest,
 )
+from enclave.boot.measure import measure_once
+from enclave.boot.receive import ModelReceiver
 from enclave.clock import Clock
-from enclave.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.engine.engine import Engine
 from enclave.errors import BootRefused
 from enclave.evidence import Evidence
 from enclave.keys import BootKeys
-from enclave.kms import AMAZON_ROOTS, KMSClient
+from enclave.kms.client import AMAZON_ROOTS, KMSClient
+from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.log import EnclaveLog, LogEvent
-from enclave.measure import measure_once
 from enclave.nsm import NSM
-from enclave.receive import ModelReceiver
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry
 from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
 from strongroom.protocol.messages import SealedWeightsHead

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from enclave.boot import BootSequence
+from enclave.boot.sequence import BootSequence
 from enclave.engine.engine import Engine
 from enclave.engine.errors import EngineError
-from enclave.replay import ReplayCache, ReplayCacheFull, Replayed
+from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
 from strongroom.protocol.errors import Malformed, ProtocolError
 from strongroom.protocol.events import encode_events

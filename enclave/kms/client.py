@@ -10,12 +10,12 @@ from botocore.config import Config
 from botocore.credentials import CredentialResolver
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, SSLError
 
-from enclave.cms import open_for_recipient
-from enclave.credentials import PushedCredentialProvider
-from enclave.egress import attach, https_session
 from enclave.errors import EnclaveError, KMSRefused, KMSUnreachable
 from enclave.evidence import Evidence
 from enclave.keys import BootKeys
+from enclave.kms.credentials import PushedCredentialProvider
+from enclave.kms.egress import attach, https_session
+from enclave.kms.envelope import open_for_recipient
 from strongroom.protocol.configuration import KeyEntry, KMSSettings
 from strongroom.transport.addresses import Address
 
