@@ -17,7 +17,7 @@ def main() -> int:
         print(f"error: {refused}", file=sys.stderr)
         return 70
     # Only now: these imports run code that reads the environment.
-    from enclave.nsm import DeviceNSM
+    from enclave.nsm.device import DeviceNSM
     from enclave.server import Addresses, run
     from strongroom.transport.addresses import PARENT_CID
 

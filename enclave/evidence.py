@@ -3,7 +3,7 @@
 from attestation import bindings
 from enclave.clock import Clock
 from enclave.keys import BootKeys
-from enclave.nsm import NSM
+from enclave.nsm.interface import NSM
 
 
 class Evidence:

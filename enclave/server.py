@@ -22,7 +22,7 @@ from enclave.engine.engine import Engine
 from enclave.engine.telemetry import forbid_telemetry
 from enclave.errors import Fatal
 from enclave.log import EnclaveLog, LogEvent
-from enclave.nsm import NSM, NSMError
+from enclave.nsm.interface import NSM, NSMError
 from enclave.serving.api import APIApp
 from enclave.serving.service import InferenceService
 from strongroom.transport.addresses import Address, VsockAddress, listen_any

@@ -21,7 +21,7 @@ from enclave.engine.errors import EngineError
 from enclave.errors import BootRefused, Fatal, KMSUnreachable
 from enclave.kms.credentials import MAX_CREDENTIALS_BYTES
 from enclave.log import EnclaveLog, LogEvent
-from enclave.nsm import NSMError
+from enclave.nsm.interface import NSMError
 from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES
 from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES

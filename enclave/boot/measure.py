@@ -2,7 +2,7 @@
 
 from attestation.measurements import ZERO, extend
 from enclave.errors import BootRefused
-from enclave.nsm import NSM
+from enclave.nsm.interface import NSM
 
 
 def measure_once(nsm: NSM, index: int, digest: bytes) -> None:

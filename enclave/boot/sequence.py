@@ -31,7 +31,7 @@ from enclave.keys import BootKeys
 from enclave.kms.client import AMAZON_ROOTS, KMSClient
 from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.log import EnclaveLog, LogEvent
-from enclave.nsm import NSM
+from enclave.nsm.interface import NSM
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry
 from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
 from strongroom.protocol.messages import SealedWeightsHead

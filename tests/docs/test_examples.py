@@ -78,16 +78,13 @@ def run(
 def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_path: Path) -> None:
     kms_port = appliance.parts["kms"].wait_announced(1)["port"]
     endpoint, ca_file = f"https://127.0.0.1:{kms_port}", appliance.folder / "tls" / "ca.pem"
-    # The page's roles; their credentials are registered with the dev KMS, others are the account's root.
+    # The page's two roles; their credentials are registered with the dev KMS, others are the account's root.
     register(appliance.folder, "ASIAADMIN", RoleCredentials(KEY_ADMIN, "secret"))
     register(appliance.folder, "ASIAOWNER", RoleCredentials(MODEL_OWNER, "secret"))
     key: Any = boto3.Session(aws_access_key_id="ASIAADMIN", aws_secret_access_key="secret").client(
         "kms", region_name=REGION, endpoint_url=endpoint, verify=str(ca_file)
     )
-    root: Any = boto3.Session(aws_access_key_id="operator", aws_secret_access_key="operator").client(
-        "kms", region_name=REGION, endpoint_url=endpoint, verify=str(ca_file)
-    )
-    arn = root.create_key()["KeyMetadata"]["Arn"]
+    arn = key.create_key()["KeyMetadata"]["Arn"]
     page = (ROOT / "docs" / "operations.md").read_text()
     [shown] = set(re.findall(r"arn:aws:kms:\S+", page))
     steps = {

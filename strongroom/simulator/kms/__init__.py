@@ -1,0 +1,1 @@
+"""A dev KMS that verifies attestation documents and evaluates key policies for real."""
