@@ -1,0 +1,62 @@
+"""The operator's routes: liveness, attested readiness, metrics, the API description as a page."""
+
+import json
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import HTMLResponse, Response
+
+from parent.documentation import described, page
+from parent.metrics import Metrics
+from parent.readiness import Readiness
+
+PATH_LIVE = "/livez"
+PATH_READY = "/readyz"
+PATH_METRICS = "/metrics"
+PATH_DOCS = "/docs"
+PATH_OPENAPI = "/openapi.json"
+
+_MEDIA_JSON = "application/json"
+_REPORT = {
+    "type": "object",
+    "properties": {
+        "ready": {"type": "boolean"},
+        "state": {"type": "string", "enum": ["unverified", "verified", "unreachable", "rejected"]},
+        "reason": {"type": "string"},
+        "age_s": {"type": "integer"},
+        "trust_anchor": {
+            "type": "object",
+            "properties": {"sha256": {"type": "string"}, "simulated": {"type": "boolean"}},
+        },
+        "policy": {"type": "string"},
+    },
+}
+_READY = described("The enclave proved itself within the last minute.", {_MEDIA_JSON: _REPORT}) | {
+    503: {"description": "It did not; the body says why.", "content": {_MEDIA_JSON: {"schema": _REPORT}}}
+}
+_LIVE = described("The gateway's process answers.", {_MEDIA_JSON: {"type": "object"}})
+_EXPOSITION = described("Counters without content.", {"text/plain": {"type": "string"}})
+
+
+def operator_routes(app: FastAPI, readiness: Readiness, metrics: Metrics) -> APIRouter:
+    """Routes that say how the gateway fares; none reaches the enclave."""
+    router = APIRouter(default_response_class=Response)
+
+    @router.get(PATH_LIVE, summary="Liveness of the gateway's process.", responses=_LIVE)
+    async def live() -> Response:
+        return Response(b'{"live":true}', media_type=_MEDIA_JSON)
+
+    @router.get(PATH_READY, summary="Attested readiness.", responses=_READY)
+    async def ready() -> Response:
+        report = readiness.report()
+        return Response(json.dumps(report), 200 if report["ready"] else 503, media_type=_MEDIA_JSON)
+
+    @router.get(PATH_METRICS, summary="Metrics in Prometheus's text format.", responses=_EXPOSITION)
+    async def exposition() -> Response:
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get(PATH_DOCS, include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(page(app))
+
+    return router

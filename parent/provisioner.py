@@ -1,0 +1,143 @@
+"""Brings the enclave from `booted` to `ready`, keeps its credentials fresh, and begins again when it restarted.
+
+The enclave's own state decides the next step, so a restart at any moment needs no special case. Steps the enclave does
+not allow twice are remembered for one boot. Whatever fails is looked at again after a pause of at least one second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from parent.control import BootState, Control
+from parent.credentials import Credentials
+from parent.delivery import Delivery
+from parent.errors import EnclaveError, GatewayError
+from parent.events import emit
+from parent.settings import Sources
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between looks at a ready enclave, between tries after a failure, and between credential refreshes."""
+
+    watch_s: float = 3.0
+    retry_s: float = 1.0
+    max_retry_s: float = 30.0
+    refresh_s: float = 300.0
+
+
+class Provisioner:
+    """Drives the control interface. `read_credentials` blocks and is called in a thread, with the time in ms."""
+
+    def __init__(
+        self,
+        control: Control,
+        sources: Sources,
+        read_credentials: Callable[[int], Credentials],
+        *,
+        now_ms: Callable[[], int],
+        state_changed: Callable[[], None] = lambda: None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._control, self._sources, self._state_changed = control, sources, state_changed
+        self._read_credentials, self._now_ms, self._pace = read_credentials, now_ms, pace or Pace()
+        self._state: BootState | None = None
+        self._delivery: Delivery | None = None
+        self._released: set[str] = set()
+        self._loaded: set[str] = set()
+        self._refresh_at_ms = 0
+        self._steps: dict[BootState, Callable[[], Awaitable[None]]] = {
+            BootState.BOOTED: self._configure,
+            BootState.CONFIGURED: self._catalogue,
+            BootState.CATALOGUED: self._check_key,
+            BootState.KEY_CHECKED: self._release,
+            BootState.RELEASED: self._load,
+            BootState.READY: self._refresh_credentials,
+        }
+
+    @property
+    def starting(self) -> bool:
+        """True while the enclave answers on its control interface and is not ready."""
+        return self._state not in (None, BootState.READY)
+
+    async def run(self) -> None:
+        """Provision for ever."""
+        pause_s = self._pace.retry_s
+        while True:
+            before = self._state
+            try:
+                await self.advance()
+            except (GatewayError, OSError) as error:
+                emit("provisioning-paused", state=self._state, type=type(error).__name__, reason=_reason(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self._pace.max_retry_s)
+            else:
+                pause_s = self._pace.retry_s
+                if self._state in (before, BootState.READY):
+                    await asyncio.sleep(self._pace.watch_s)
+
+    async def advance(self) -> None:
+        """Look where the enclave stands and take the one step due. Raises EnclaveError, ProvisioningError, OSError."""
+        try:
+            state = await self._control.state()
+        except EnclaveError:
+            self._enter(None)
+            raise
+        if state is BootState.BOOTED:
+            self._forget()
+        self._enter(state)
+        await self._steps[state]()
+
+    def _enter(self, state: BootState | None) -> None:
+        if state is not self._state:
+            self._state = state
+            emit("enclave-state", state=state or "unknown")
+            self._state_changed()
+
+    def _forget(self) -> None:
+        self._delivery = None
+        self._released.clear()
+        self._loaded.clear()
+        self._refresh_at_ms = 0
+
+    async def _delivered(self) -> Delivery:
+        if self._delivery is None:
+            self._delivery = await asyncio.to_thread(Delivery.load, self._sources)
+        return self._delivery
+
+    async def _configure(self) -> None:
+        await self._control.configure((await self._delivered()).configuration)
+
+    async def _catalogue(self) -> None:
+        await self._control.catalogue((await self._delivered()).catalogue)
+
+    async def _check_key(self) -> None:
+        await self._refresh_credentials()
+        await self._control.check_key()
+
+    async def _release(self) -> None:
+        for model in (await self._delivered()).models:
+            if model.id not in self._released:
+                await self._refresh_credentials()
+                await self._control.release(model.id, model.head)
+                self._released.add(model.id)
+
+    async def _load(self) -> None:
+        for model in (await self._delivered()).models:
+            if model.id not in self._loaded:
+                await self._control.load(model.id, model.weights(), model.weights_bytes)
+                self._loaded.add(model.id)
+
+    async def _refresh_credentials(self) -> None:
+        """Push when due: after `refresh_s`, or at half the lifetime that they had left when read."""
+        at_ms = self._now_ms()
+        if at_ms < self._refresh_at_ms:
+            return
+        credentials = await asyncio.to_thread(self._read_credentials, at_ms)
+        await self._control.push_credentials(credentials)
+        self._refresh_at_ms = at_ms + min(int(self._pace.refresh_s * 1000), (credentials.expires_ms - at_ms) // 2)
+
+
+def _reason(error: Exception) -> str:
+    """Our own errors say what to do and hold no content; of a foreign one only the kind is told."""
+    return str(error) if isinstance(error, GatewayError) else (getattr(error, "strerror", None) or "I/O error")

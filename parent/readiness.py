@@ -1,0 +1,96 @@
+"""Attested readiness: ready means that the enclave just proved itself, not that a port is open."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from attestation.errors import AttestationError, Rejected
+from parent.answer import EnclaveProblem
+from parent.errors import EnclaveError
+from parent.link import EnclaveLink
+from parent.trust import Trust
+from strongroom.protocol.constants import MEDIA_ATTESTATION, PATH_ATTESTATION
+
+MAX_DOCUMENT_BYTES = 32 << 10
+
+_NONCE_BYTES = 32
+_FRESH_S = 60.0
+_INTERVAL_S = 30.0
+_PAUSE_S = 1.0
+
+
+class State(StrEnum):
+    """The outcome of the latest attempt."""
+
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+
+
+class Readiness:
+    """Asks the enclave for a document with a fresh nonce, again and again, and verifies it.
+
+    Ready only when the latest attempt succeeded, and that within the last 60 s.
+    """
+
+    def __init__(
+        self, link: EnclaveLink, trust: Trust, *, now_ms: Callable[[], int], monotonic_s: Callable[[], float]
+    ) -> None:
+        self._link, self._trust = link, trust
+        self._now_ms, self._monotonic_s = now_ms, monotonic_s
+        self._state, self._reason = State.UNVERIFIED, "no document was judged yet"
+        self._concluded_s = monotonic_s()
+        self._doubted = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """The verdict now."""
+        return self._state is State.VERIFIED and self._monotonic_s() - self._concluded_s <= _FRESH_S
+
+    def report(self) -> Mapping[str, object]:
+        """The verdict, why, seconds since it was reached, and under which trust anchor and policy."""
+        return {
+            "ready": self.ready,
+            "state": self._state,
+            "reason": self._reason,
+            "age_s": int(self._monotonic_s() - self._concluded_s),
+            "trust_anchor": {"sha256": self._trust.anchor.sha256, "simulated": self._trust.anchor.simulated},
+            "policy": self._trust.policy_name,
+        }
+
+    def doubt(self) -> None:
+        """Something happened to the enclave: do not wait for the next attempt's turn."""
+        self._doubted.set()
+
+    async def run(self) -> None:
+        """Attempt for ever: every 30 s, sooner when in doubt, and every second while it fails."""
+        while True:
+            self._doubted.clear()
+            await self.attempt()
+            await asyncio.sleep(_PAUSE_S)
+            if self._state is State.VERIFIED:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._doubted.wait(), _INTERVAL_S - _PAUSE_S)
+
+    async def attempt(self) -> None:
+        """One document, one verdict."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        try:
+            document = await self._link.fetch(
+                f"{PATH_ATTESTATION}?nonce={nonce.hex()}", media_type=MEDIA_ATTESTATION, max_bytes=MAX_DOCUMENT_BYTES
+            )
+            await asyncio.to_thread(self._trust.verify, document, nonce, self._now_ms())
+        except (EnclaveError, EnclaveProblem) as error:
+            self._conclude(State.UNREACHABLE, str(error))
+        except Rejected as error:
+            self._conclude(State.REJECTED, error.code)
+        except AttestationError:
+            self._conclude(State.REJECTED, "unusable")
+        else:
+            self._conclude(State.VERIFIED, "the enclave answered a fresh nonce")
+
+    def _conclude(self, state: State, reason: str) -> None:
+        self._state, self._reason, self._concluded_s = state, reason, self._monotonic_s()

@@ -1,0 +1,358 @@
+"""The provisioner against a scripted control interface: strict order, retries, restarts, refreshes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from parent.control import BootState, Control
+from parent.credentials import Credentials
+from parent.errors import CredentialsUnavailable, EnclaveBroken, EnclaveUnreachable, KMSUnreachable, StepRefused
+from parent.link import EnclaveLink
+from parent.provisioner import Pace, Provisioner
+from parent.settings import Settings, Sources
+from strongroom.protocol.messages import SealedWeightsHead
+from strongroom.protocol.problems import Problem
+from strongroom.transport.addresses import UnixAddress
+from tests.parent.support import Exchange, FakeEnclave, enclave_at, eventually, gateway_to
+
+MODELS = ("alpha", "beta")
+WEIGHTS = {"alpha": b"a" * 200_000, "beta": b"b"}
+SECRET = "wJalrXUtnFEMI-secret"
+PACE = Pace(watch_s=0.005, retry_s=0.005, max_retry_s=0.02, refresh_s=300)
+
+
+@dataclass
+class Script(FakeEnclave):
+    """The control interface as control.md has it: any other order is an error of the test."""
+
+    state: BootState = BootState.BOOTED
+    steps: list[str] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    unreachable_kms: list[str] = field(default_factory=list)
+    refuse: str = ""
+    released: set[str] = field(default_factory=set)
+    loaded: set[str] = field(default_factory=set)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        if scope["method"] == "GET":
+            await exchange.answer(200, "application/json", json.dumps({"state": self.state}).encode())
+            return
+        assert scope["method"] == "PUT"
+        step = scope["path"].removeprefix("/boot/")
+        body = await exchange.body()
+        if step in self.unreachable_kms:
+            self.unreachable_kms.remove(step)
+            self.steps.append(step + " 503")
+            await exchange.answer(503, "application/problem+json", b"")
+            return
+        self.steps.append(step)
+        self.bodies[step] = body
+        status = 400 if step == self.refuse else 204
+        if status == 204:
+            self._take(step)
+        await exchange.answer(status, "", b"")
+
+    def reboot(self) -> None:
+        self.state = BootState.BOOTED
+        self.released.clear()
+        self.loaded.clear()
+        self.steps.clear()
+
+    def _take(self, step: str) -> None:
+        match step.split("/"):
+            case ["configuration"]:
+                self._move(BootState.BOOTED, BootState.CONFIGURED)
+            case ["catalogue"]:
+                self._move(BootState.CONFIGURED, BootState.CATALOGUED)
+            case ["credentials"]:
+                assert self.state not in (BootState.BOOTED, BootState.CONFIGURED)
+            case ["key-check"]:
+                assert "credentials" in self.steps
+                self._move(BootState.CATALOGUED, BootState.KEY_CHECKED)
+            case ["models", model, "head"]:
+                self._once(self.released, model, BootState.KEY_CHECKED, BootState.RELEASED)
+            case ["models", model, "weights"]:
+                self._once(self.loaded, model, BootState.RELEASED, BootState.READY)
+            case _:
+                raise AssertionError(step)
+
+    def _move(self, expected: BootState, then: BootState) -> None:
+        assert self.state is expected
+        self.state = then
+
+    def _once(self, done: set[str], model: str, expected: BootState, then: BootState) -> None:
+        assert self.state is expected
+        assert model not in done
+        done.add(model)
+        if done == set(MODELS):
+            self.state = then
+
+
+@dataclass
+class Clock:
+    at_ms: int = 1_000_000
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
+def sources_in(folder: Path) -> Sources:
+    (folder / "configuration.toml").write_bytes(b"configuration")
+    catalogue = "version = 1\n" + "".join(f'[[model]]\nid = "{model}"\n' for model in MODELS)
+    (folder / "catalogue.toml").write_text(catalogue)
+    for model in MODELS:
+        head = SealedWeightsHead(model, "1", bytes(32), b"wrapped").to_bytes()
+        (folder / f"{model}.sealed").write_bytes(head + WEIGHTS[model])
+    return Sources(folder / "configuration.toml", folder / "catalogue.toml", folder)
+
+
+def credentials(at_ms: int) -> Credentials:
+    return Credentials("AKIA", SECRET, "", at_ms + 3_600_000)
+
+
+@asynccontextmanager
+async def provisioning(folder: Path, clock: Clock | None = None, **options: object) -> AsyncIterator[Provisioner]:
+    link = EnclaveLink(UnixAddress(folder / "control"), timeout_s=5, max_exchanges=2)
+    async with link:
+        control = Control(link, step_timeout_s=5)
+        clock = clock or Clock()
+        given = {"sources": sources_in(folder), "read_credentials": credentials} | options
+        yield Provisioner(control, now_ms=clock.now_ms, pace=PACE, **given)  # type: ignore[arg-type]  # test options
+
+
+@asynccontextmanager
+async def beside(provisioner: Provisioner) -> AsyncIterator[None]:
+    task = asyncio.create_task(provisioner.run())
+    try:
+        async with asyncio.timeout(10):
+            yield
+    finally:
+        assert not task.done() or task.cancelled(), task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_ready(script: Script) -> None:
+    await eventually(lambda: script.state is BootState.READY)
+
+
+ORDER = [
+    "configuration",
+    "catalogue",
+    "credentials",
+    "key-check",
+    *(f"models/{model}/head" for model in MODELS),
+    *(f"models/{model}/weights" for model in MODELS),
+]
+
+
+async def test_the_steps_come_in_order_with_the_files_bytes(tmp_path: Path) -> None:
+    script = Script()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner, beside(provisioner):
+        await until_ready(script)
+    assert script.steps == ORDER
+    assert script.bodies["configuration"] == b"configuration"
+    assert script.bodies["catalogue"] == (tmp_path / "catalogue.toml").read_bytes()
+    assert script.bodies["key-check"] == b""
+    for model in MODELS:
+        sealed = (tmp_path / f"{model}.sealed").read_bytes()
+        assert script.bodies[f"models/{model}/head"] + script.bodies[f"models/{model}/weights"] == sealed
+        assert script.bodies[f"models/{model}/weights"] == WEIGHTS[model]
+    assert json.loads(script.bodies["credentials"]) == {
+        "access_key_id": "AKIA",
+        "secret_access_key": SECRET,
+        "session_token": "",
+        "expires_ms": 4_600_000,
+    }
+
+
+async def test_an_unreachable_kms_is_retried_and_nothing_else_repeated(tmp_path: Path) -> None:
+    script = Script(unreachable_kms=["key-check", "key-check", "models/beta/head"])
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner, beside(provisioner):
+        await until_ready(script)
+    assert [step for step in script.steps if not step.endswith(" 503")] == ORDER
+    assert script.steps.count("key-check 503") == 2
+    assert script.steps.count("models/beta/head 503") == 1
+
+
+async def test_an_enclave_that_comes_late_is_waited_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async with provisioning(tmp_path) as provisioner, beside(provisioner):
+        await eventually(lambda: "EnclaveUnreachable" in capfd.readouterr().out)
+        assert not provisioner.starting
+        script = Script()
+        async with enclave_at(tmp_path / "control", script):
+            await until_ready(script)
+
+
+async def test_a_restarted_enclave_is_provisioned_again(tmp_path: Path) -> None:
+    script = Script()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner, beside(provisioner):
+        await until_ready(script)
+        script.reboot()
+        await until_ready(script)
+    assert script.steps == ORDER
+
+
+async def test_a_restart_in_the_middle_starts_over(tmp_path: Path) -> None:
+    script = Script()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
+        for _ in range(4):
+            await provisioner.advance()
+        assert "models/beta/head" in script.steps
+        script.reboot()
+        for _ in range(5):
+            await provisioner.advance()
+        assert script.state is BootState.READY
+    assert script.steps == ORDER
+
+
+async def test_a_refused_step_is_told_without_content(tmp_path: Path) -> None:
+    script = Script(refuse="credentials")
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
+        await provisioner.advance()
+        await provisioner.advance()
+        with pytest.raises(StepRefused, match=r"^boot step credentials: expected 204, got 400$"):
+            await provisioner.advance()
+        assert provisioner.starting
+
+
+async def test_credentials_are_refreshed_when_due_and_not_before(tmp_path: Path) -> None:
+    script, clock = Script(), Clock()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path, clock) as provisioner:
+        for _ in range(6):
+            await provisioner.advance()
+        assert script.state is BootState.READY
+        assert not provisioner.starting
+        clock.at_ms += 299_000
+        await provisioner.advance()
+        assert script.steps.count("credentials") == 1
+        clock.at_ms += 1_000
+        await provisioner.advance()
+        assert script.steps.count("credentials") == 2
+        assert json.loads(script.bodies["credentials"])["expires_ms"] == clock.at_ms + 3_600_000
+
+
+async def test_short_lived_credentials_are_refreshed_at_half_their_life(tmp_path: Path) -> None:
+    script, clock = Script(), Clock()
+
+    def short(at_ms: int) -> Credentials:
+        return Credentials("AKIA", SECRET, "token", at_ms + 120_000)
+
+    async with (
+        enclave_at(tmp_path / "control", script),
+        provisioning(tmp_path, clock, read_credentials=short) as provisioner,
+    ):
+        for _ in range(5):
+            await provisioner.advance()
+        clock.at_ms += 60_000
+        await provisioner.advance()
+    assert script.steps.count("credentials") == 2
+
+
+async def test_missing_credentials_are_retried_and_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    answers = [CredentialsUnavailable("expected credentials in the environment"), OSError(5, "Input/output error")]
+
+    def flaky(at_ms: int) -> Credentials:
+        if answers:
+            raise answers.pop(0)
+        return credentials(at_ms)
+
+    script = Script()
+    async with (
+        enclave_at(tmp_path / "control", script),
+        provisioning(tmp_path, read_credentials=flaky) as provisioner,
+        beside(provisioner),
+    ):
+        await until_ready(script)
+    log = capfd.readouterr().out
+    assert '"type":"CredentialsUnavailable"' in log
+    assert '"reason":"Input/output error"' in log
+    assert SECRET not in log
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("alpha.sealed", None, "alpha.sealed: expected a readable file"),
+        ("alpha.sealed", b"", "alpha.sealed: sealed weights: expected"),
+        ("alpha.sealed", SealedWeightsHead("beta", "1", bytes(32), b"w").to_bytes(), "expected the sealed model alpha"),
+        ("configuration.toml", None, "configuration.toml: expected a readable file"),
+        ("configuration.toml", bytes((64 << 10) + 1), "expected at most 65536 bytes"),
+        ("catalogue.toml", b"version = 1", "expected TOML with an id"),
+        ("catalogue.toml", b"\xff", "expected TOML with an id"),
+        ("catalogue.toml", b'[[model]]\nid = "../../etc/passwd"', "expected TOML with an id"),
+        ("catalogue.toml", b"[[model]]\nid = 7", "expected TOML with an id"),
+        ("catalogue.toml", b"model = 7", "expected TOML with an id"),
+    ],
+)
+async def test_unusable_sources_are_found_before_the_first_step(
+    tmp_path: Path, file: str, content: bytes | None, reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = Script()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
+        (tmp_path / file).unlink()
+        if content is not None:
+            (tmp_path / file).write_bytes(content)
+        log = ""
+        async with beside(provisioner):
+            while "SourceUnusable" not in log:
+                log += capfd.readouterr().out
+                await asyncio.sleep(0.005)
+    assert reason in log
+    assert script.steps == []
+    assert script.state is BootState.BOOTED
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b""),
+        (200, b"{}"),
+        (200, b'{"state":"other"}'),
+        (200, b'{"state":"ready","x":1}'),
+        (500, b""),
+        (200, bytes(2048)),
+    ],
+)
+async def test_an_unknown_state_is_no_state(tmp_path: Path, status: int, body: bytes) -> None:
+    async def handler(exchange: Exchange) -> None:
+        await exchange.answer(status, "application/json", body)
+
+    enclave = FakeEnclave({"GET /boot": handler})
+    async with enclave_at(tmp_path / "control", enclave), provisioning(tmp_path) as provisioner:
+        with pytest.raises(EnclaveBroken):
+            await provisioner.advance()
+        assert not provisioner.starting
+
+
+async def test_control_tells_503_from_refusal_and_silence(tmp_path: Path) -> None:
+    script = Script(unreachable_kms=["key-check"])
+    link = EnclaveLink(UnixAddress(tmp_path / "control"), timeout_s=5, max_exchanges=2)
+    async with link:
+        control = Control(link, step_timeout_s=5)
+        with pytest.raises(EnclaveUnreachable):
+            await control.check_key()
+        async with enclave_at(tmp_path / "control", script):
+            with pytest.raises(KMSUnreachable):
+                await control.check_key()
+
+
+async def test_a_gateway_whose_enclave_is_starting_says_not_ready(tmp_path: Path) -> None:
+    settings = Settings(
+        enclave_api=UnixAddress(tmp_path / "api"),
+        enclave_control=UnixAddress(tmp_path / "control"),
+        sources=sources_in(tmp_path),
+    )
+    script = Script(refuse="configuration")
+    async with enclave_at(tmp_path / "control", script), gateway_to(tmp_path, settings) as gateway:
+        await eventually(lambda: bool(script.steps))
+        reply = await gateway.get("/v1/keys")
+        assert reply.problem is Problem.NOT_READY
+        assert reply.headers["Retry-After"] == "1"
