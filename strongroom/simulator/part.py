@@ -103,6 +103,8 @@ class Part:
             announced = json.loads(line)
         except ValueError:
             return
+        if announced.get("event") != "listening":
+            return
         with self._changed:
             self._announced = announced
             self._changed.notify_all()
