@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -35,9 +36,15 @@ def silence() -> None:
     """
     logging.disable(logging.CRITICAL)
     sys.excepthook = _print_type_only
+    threading.excepthook = lambda thrown: _print_type(thrown.exc_type)
+    sys.unraisablehook = lambda thrown: _print_type(thrown.exc_type)
 
 
 def _print_type_only(kind: type[BaseException], _error: BaseException, _traceback: object) -> None:
+    _print_type(kind)
+
+
+def _print_type(kind: type[BaseException]) -> None:
     print(f"error: {kind.__name__}", file=sys.stderr)
 
 

@@ -49,10 +49,10 @@ class EnclaveLog:
                 queue.put_nowait(line)
 
     async def stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection of the log port: the kept lines, then new ones until the peer goes away."""
+        """Serve one connection of the log port: the kept lines, then new ones until the peer goes away or speaks."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(_QUEUED_LINES)
         self._readers.add(queue)
-        closed = asyncio.ensure_future(reader.read())
+        closed = asyncio.ensure_future(reader.read(1))  # read() would keep whatever the host sends
         try:
             writer.writelines(list(self._lines))
             while not closed.done():

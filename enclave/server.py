@@ -6,8 +6,10 @@ switch for it here.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +20,7 @@ from enclave.asgi import App
 from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
 from enclave.clock import REFRESH_S
+from enclave.connections import BoundedProtocol
 from enclave.engine.engine import Engine
 from enclave.engine.telemetry import forbid_telemetry
 from enclave.errors import Fatal
@@ -38,6 +41,7 @@ EXIT_REFUSED: Final = 70
 
 _ENGINE_THREADS: Final = 2
 _GRACE_S: Final = 0.2  # time for a reader of the log port to take the last line
+_EXIT_DEADLINE_S: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class _Server(uvicorn.Server):
 def _server(app: App, max_connections: int) -> _Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -108,6 +112,8 @@ class Enclave:
         ]
         self._log.write(LogEvent.STATE, state=self._boot.state.value)
         await self._ended.wait()
+        self._boot.end()
+        _exit_within(_EXIT_DEADLINE_S, self._exit_code)
         await asyncio.sleep(_GRACE_S)
         for task in tasks:
             task.cancel()
@@ -118,6 +124,7 @@ class Enclave:
 
     def _end(self, code: str) -> None:
         """Refuse to go on: nothing is answered from here on, the process ends."""
+        self._boot.end()
         self._log.write(LogEvent.ENDED, code=code)
         self._exit_code = EXIT_REFUSED
         self._ended.set()
@@ -128,7 +135,9 @@ class Enclave:
         return task
 
     def _task_ended(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and task.exception() is not None:
+        """A part of the enclave is over: without it there is no enclave, even if it raised nothing."""
+        if not task.cancelled():
+            task.exception()
             self._end("internal")
 
     async def _serve(self, server: _Server, listener: socket.socket) -> None:
@@ -154,6 +163,13 @@ class Enclave:
             except NSMError:
                 self._end("nsm-error")
             await asyncio.sleep(REFRESH_S)
+
+
+def _exit_within(deadline_s: float, code: int) -> None:
+    """End the process even if a thread of KMS's client or of a model does not: the host decides how long those wait."""
+    timer = threading.Timer(deadline_s, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 def run(nsm: NSM, addresses: Addresses) -> int:

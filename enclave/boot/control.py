@@ -39,7 +39,7 @@ class ControlApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET /boot; take one step for a PUT; end the enclave for anything else."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._boot.ended:
             return
         if (scope["method"], scope["path"]) == ("GET", "/boot"):
             body = json.dumps({"state": self._boot.state}).encode()
@@ -52,7 +52,8 @@ class ControlApp:
             await respond_problem(send, Problem.BUSY)
         except Fatal as error:
             self._end(error.code)
-        except (ProtocolError, EngineError, NSMError, Disconnected, TimeoutError) as error:
+        except Exception as error:
+            # Nothing a step can raise may leave the enclave half-way between two states.
             self._end(_code(error))
         else:
             await respond(send, 204)
@@ -99,5 +100,7 @@ def _code(error: Exception) -> str:
         ProtocolError: "malformed-input",
         EngineError: "model-rejected",
         NSMError: "nsm-error",
+        Disconnected: "input-incomplete",
+        TimeoutError: "input-incomplete",
     }
-    return next((code for kind, code in names.items() if isinstance(error, kind)), "input-incomplete")
+    return next((code for kind, code in names.items() if isinstance(error, kind)), "internal")

@@ -32,10 +32,12 @@ class ModelReceiver:
             self._read_manifest()
         while self._current is not None and len(self._buffer) >= self._current.size_bytes:
             self._read_file(self._current)
+        if self._manifest is not None and self._current is None and self._buffer:
+            raise self._refused("expected the files of its manifest and no more, got another length")
 
     def finish(self) -> tuple[ModelManifest, dict[str, bytes]]:
         """The manifest and the contents of its files by name, all digests checked."""
-        if self._manifest is None or self._current is not None or self._buffer:
+        if self._manifest is None or self._current is not None:
             raise self._refused("expected the files of its manifest and no more, got another length")
         return self._manifest, self._files
 

@@ -64,12 +64,13 @@ class BootSequence:
 
     def __init__(self, nsm: NSM, proxy: Address, engine: Engine, log: EnclaveLog) -> None:
         self._nsm, self._proxy, self._engine, self._log = nsm, proxy, engine, log
-        self._credentials = PushedCredentialProvider()
+        self._credentials = PushedCredentialProvider(lambda: self.identity.clock.now_ms())
         self._clients: dict[str, KMSClient] = {}
         self._openers: dict[str, WeightsOpener] = {}
         self._loaded: set[str] = set()
         self._step = asyncio.Lock()
         self.state = BootState.BOOTED
+        self.ended = False
         self.ready = asyncio.Event()
         self.configuration: DeploymentConfiguration
         self.catalogue: Catalogue
@@ -96,9 +97,13 @@ class BootSequence:
             self.identity = await asyncio.to_thread(self._make_identity)
             self._enter(BootState.CATALOGUED)
 
+    def end(self) -> None:
+        """Take no further step, not even one that is under way: the process is about to end."""
+        self.ended = True
+
     def push_credentials(self, data: bytes) -> None:
         """Take credentials; allowed from CATALOGUED on, as often as the parent likes."""
-        if self.state in (BootState.BOOTED, BootState.CONFIGURED):
+        if self.ended or self.state in (BootState.BOOTED, BootState.CONFIGURED):
             raise BootRefused("out-of-order", "credentials: expected the catalogue first")
         self._credentials.push(PushedCredentials.from_bytes(data))
         self._log.write(LogEvent.CREDENTIALS)
@@ -146,10 +151,12 @@ class BootSequence:
                 self.ready.set()
 
     def _expect(self, state: BootState) -> None:
-        if self.state is not state:
+        if self.ended or self.state is not state:
             raise BootRefused("out-of-order", f"boot: expected a step of {state}, the enclave is {self.state}")
 
     def _enter(self, state: BootState) -> None:
+        if self.ended:
+            raise BootRefused("out-of-order", f"boot: expected no step after the end, got one that reached {state}")
         self.state = state
         self._log.write(LogEvent.STATE, state=state.value)
 

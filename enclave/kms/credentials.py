@@ -1,13 +1,15 @@
 """AWS credentials, pushed by the parent. They are not a boundary: the parent could push another account's, so the key's
 ARN, the KeyId of every answer and the encryption context come from the measured configuration (review R23).
+
+botocore's own refreshing credentials are not used: they read the wall clock, which the host sets (review R19), and keep
+a push that was replaced until it is about to expire.
 """
 
-import threading
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
-from botocore.credentials import CredentialProvider, Credentials, RefreshableCredentials
+from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
 from msgspec import Meta, Struct
 
 from enclave.errors import BootRefused, KMSUnreachable
@@ -34,33 +36,41 @@ class PushedCredentials(Struct, frozen=True, forbid_unknown_fields=True):
             raise BootRefused("bad-credentials", "credentials: expected the four fields within their limits") from None
 
 
+class _LatestPush(Credentials):
+    """Credentials that are looked up for each signature."""
+
+    def __init__(self, latest: Callable[[], PushedCredentials], method: str) -> None:
+        super().__init__("", "", method=method)
+        self._latest = latest
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """What one request is signed with; raise KMSUnreachable when there is nothing to sign with."""
+        pushed = self._latest()
+        return ReadOnlyCredentials(pushed.access_key_id, pushed.secret_access_key, pushed.session_token or None)
+
+
 class PushedCredentialProvider(CredentialProvider):
-    """botocore's provider interface over the last push; botocore asks again shortly before they expire."""
+    """botocore's provider interface over the last push. `now_ms` is the enclave's own time."""
 
     METHOD = "strongroom-parent"
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__()
-        self._lock = threading.Lock()
+        self._now_ms = now_ms
         self._pushed: PushedCredentials | None = None
 
     def push(self, credentials: PushedCredentials) -> None:
-        """Replace the credentials."""
-        with self._lock:
-            self._pushed = credentials
+        """Replace the credentials; the next request is signed with these."""
+        self._pushed = credentials
 
     def load(self) -> Credentials:
-        """For botocore: credentials that refresh themselves from the last push."""
-        return RefreshableCredentials.create_from_metadata(self._metadata(), self._metadata, self.METHOD)
+        """For botocore."""
+        return _LatestPush(self._latest, self.METHOD)
 
-    def _metadata(self) -> dict[str, Any]:
-        with self._lock:
-            pushed = self._pushed
+    def _latest(self) -> PushedCredentials:
+        pushed = self._pushed
         if pushed is None:
             raise KMSUnreachable("credentials: expected the parent to push some first")
-        return {
-            "access_key": pushed.access_key_id,
-            "secret_key": pushed.secret_access_key,
-            "token": pushed.session_token or None,
-            "expiry_time": datetime.fromtimestamp(pushed.expires_ms / 1000, UTC).isoformat(),
-        }
+        if pushed.expires_ms <= self._now_ms():
+            raise KMSUnreachable("credentials: expected some that have not expired; push new ones")
+        return pushed

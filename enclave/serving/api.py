@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from urllib.parse import parse_qsl
 
-from enclave.asgi import Disconnected, Receive, Scope, Send, read_body, respond, respond_problem, start
+from enclave.asgi import Disconnected, Message, Receive, Scope, Send, read_body, respond, respond_problem, start
 from enclave.boot.sequence import BootSequence
 from enclave.log import EnclaveLog, LogEvent
+from enclave.nsm.interface import NSMError
 from enclave.serving.service import InferenceService, Refused
 from strongroom.protocol.constants import (
     MEDIA_ATTESTATION,
@@ -35,13 +36,16 @@ class APIApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route by method and path; every refusal is one of the fixed problems."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._boot.ended:
             return
         try:
             await self._route(scope, receive, send)
         except Refused as refused:
             self._log.write(LogEvent.REQUEST, code=refused.problem.code)
             await respond_problem(send, refused.problem)
+        except NSMError:
+            self._log.write(LogEvent.REQUEST, code="nsm-error")
+            await respond_problem(send, Problem.BUSY)
         except Disconnected:
             return
 
@@ -98,13 +102,23 @@ async def _stream(pieces: AsyncGenerator[bytes, None], receive: Receive, send: S
     """Send pieces until they end or the peer goes away; what produces them is closed by the caller either way."""
     gone = asyncio.ensure_future(receive())
     try:
-        async for piece in pieces:
-            if gone.done():
-                return
+        while (piece := await _piece_unless(gone, pieces)) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
+
+
+async def _piece_unless(gone: asyncio.Future[Message], pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+    """The next piece; None at their end, or as soon as the peer is gone: the next piece may be a whole answer."""
+    following: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(pieces, None))
+    try:
+        await asyncio.wait((following, gone), return_when=asyncio.FIRST_COMPLETED)
+        return None if gone.done() else await following
+    finally:
+        if following.cancel():
+            await asyncio.wait((following,))
 
 
 def _nonce(query: bytes) -> bytes | None:

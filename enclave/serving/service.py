@@ -15,7 +15,7 @@ from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.padding import BODY_BUCKET_BYTES
 from strongroom.protocol.payloads import ChatTask, Event, Failure, Request, TextDelta
 from strongroom.protocol.problems import Problem
-from strongroom.protocol.responses import ResponseSealer
+from strongroom.protocol.responses import MAX_CHUNK_BODY_BYTES, ResponseSealer
 
 
 class Refused(Exception):
@@ -62,12 +62,13 @@ class InferenceService:
         opener = self._identity.keys.openers.get(head.key_id)
         if opener is None:
             raise Refused(Problem.STALE_KEY)
-        self._check_time(head.timestamp_ms)
+        at_ms = self._identity.clock.now_ms()
+        self._check_time(head.timestamp_ms, at_ms)
         try:
             head, request = opener.open(message)
         except ProtocolError:
             raise Refused(Problem.REJECTED) from None
-        self._admit(head.request_id)
+        self._admit(head.request_id, at_ms)
         return Opened(head, request, message)
 
     async def answer(self, opened: Opened) -> AsyncGenerator[bytes, None]:
@@ -77,10 +78,10 @@ class InferenceService:
         async with aclosing(self._events(opened)) as events:
             if opened.request.stream:
                 async for event, last in events:
-                    yield sealer.seal(encode_events([event]), last=last)
+                    yield sealer.seal(_encoded([event], opened), last=last)
             else:
                 collected = _joined([event async for event, _ in events])
-                yield sealer.seal(encode_events(collected), last=True, smallest=BODY_BUCKET_BYTES)
+                yield sealer.seal(_encoded(collected, opened), last=True, smallest=BODY_BUCKET_BYTES)
 
     async def _events(self, opened: Opened) -> AsyncGenerator[tuple[Event, bool], None]:
         try:
@@ -100,19 +101,27 @@ class InferenceService:
             # Whatever went wrong, its text can hold content; and an answer without an end would look like an attack.
             yield Failure("internal", "The enclave could not answer; try again.", opened.head.model), True
 
-    def _check_time(self, timestamp_ms: int) -> None:
-        clock = self._identity.clock
-        too_old = timestamp_ms < clock.started_ms - self._window_ms
-        if too_old or abs(clock.now_ms() - timestamp_ms) > self._window_ms:
+    def _check_time(self, timestamp_ms: int, at_ms: int) -> None:
+        too_old = timestamp_ms < self._identity.clock.started_ms - self._window_ms
+        if too_old or abs(at_ms - timestamp_ms) > self._window_ms:
             raise Refused(Problem.REJECTED)
 
-    def _admit(self, request_id: bytes) -> None:
+    def _admit(self, request_id: bytes, at_ms: int) -> None:
         try:
-            self._replay.admit(request_id, self._identity.clock.now_ms())
+            self._replay.admit(request_id, at_ms)
         except Replayed:
             raise Refused(Problem.REPLAYED) from None
         except ReplayCacheFull:
             raise Refused(Problem.BUSY) from None
+
+
+def _encoded(events: list[Event], opened: Opened) -> bytes:
+    """The body of a chunk; a failure in place of what no client would take."""
+    body = encode_events(events)
+    if len(body) <= MAX_CHUNK_BODY_BYTES:
+        return body
+    limit = MAX_CHUNK_BODY_BYTES
+    return encode_events([Failure("too-long", f"Ask for an answer of at most {limit} bytes.", opened.head.model)])
 
 
 def _joined(events: list[Event]) -> list[Event]:

@@ -26,6 +26,8 @@ from strongroom.protocol.messages import SealedRequestHead, SealedResponseHead
 
 _CHUNK_HEAD_BYTES: Final = 5
 _KEY_BYTES, _NONCE_BYTES = 32, 12
+MAX_CHUNK_BODY_BYTES: Final = MAX_CHUNK_BYTES - (64 << 10) - 4
+"""The longest body of one chunk: padded and sealed it stays within MAX_CHUNK_BYTES."""
 
 
 class _ChunkCipher:
@@ -58,7 +60,14 @@ class ResponseSealer:
         self._finished = False
 
     def seal(self, body: bytes, *, last: bool, smallest: int = padding.FRAME_BUCKET_BYTES) -> bytes:
-        """One chunk; `smallest` is the least padded size in bytes. Nothing can follow the last."""
+        """One chunk; `smallest` is the least padded size in bytes. Nothing can follow the last.
+
+        Raises TooLarge for a body of more than MAX_CHUNK_BODY_BYTES, which no opener would take.
+        """
+        if len(body) > MAX_CHUNK_BODY_BYTES:
+            raise TooLarge(
+                f"sealed response: expected at most {MAX_CHUNK_BODY_BYTES} bytes in a chunk, got {len(body)}"
+            )
         if self._finished:
             raise Malformed("sealed response: expected nothing after the last chunk")
         self._finished = last

@@ -19,7 +19,7 @@ def decode(data: bytes, kind: type[T], what: str, max_bytes: int) -> T:
         raise TooLarge(f"{what}: expected at most {max_bytes} bytes, got {len(data)}")
     try:
         value = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib lets int() refuse thousands of digits by itself
         raise InvalidDocument(f"{what}: expected TOML in UTF-8: {_reason(error)}") from None
     try:
         return msgspec.convert(value, kind)
@@ -30,4 +30,6 @@ def decode(data: bytes, kind: type[T], what: str, max_bytes: int) -> T:
 def _reason(error: Exception) -> str:
     if isinstance(error, tomllib.TOMLDecodeError):
         return str(error)
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    return "a number of too many digits" if isinstance(error, ValueError) else "nested too deeply"

@@ -47,7 +47,7 @@ class World:
 
     def __init__(self, folder: Path, ca_file: str) -> None:
         self.folder, self.ca_file = folder, ca_file
-        self.provider = PushedCredentialProvider()
+        self.provider = PushedCredentialProvider(lambda: 1_790_000_000_000)
         self.provider.push(PushedCredentials("AKIAPUSHED", "secret", "", 4_000_000_000_000))
 
     def client(self) -> KMSClient:
@@ -162,7 +162,7 @@ def test_a_dead_proxy_and_a_dead_kms_are_unreachable(world: World) -> None:
 
 
 def test_credentials_never_pushed_reach_nobody(world: World) -> None:
-    world.provider = PushedCredentialProvider()
+    world.provider = PushedCredentialProvider(lambda: 1_790_000_000_000)
     with pytest.raises(KMSUnreachable, match="push"):
         world.unwrap()
 

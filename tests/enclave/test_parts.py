@@ -61,6 +61,19 @@ def test_time_is_the_nsms_and_monotonic_between_and_never_goes_back() -> None:
         clock.refresh(nsm.attest())
 
 
+def test_a_refresh_that_finds_the_monotonic_clock_fast_does_not_turn_time_back() -> None:
+    now, ticks = [1_790_000_000_000], [0]
+    nsm = nsm_at(now)
+    clock = Clock(nsm.attest(), monotonic_ns=lambda: ticks[0])
+    ticks[0] += 50_000_000_000
+    before = clock.now_ms()
+    now[0] += 49_000
+    clock.refresh(nsm.attest())
+    assert clock.now_ms() == before
+    ticks[0] += 3_000_000_000
+    assert clock.now_ms() == now[0] + 3000
+
+
 def test_the_log_takes_identifiers_and_integers_of_its_list_only() -> None:
     log = EnclaveLog()
     log.write(LogEvent.REQUEST, status=200, model="tiny-decoder")
@@ -103,6 +116,15 @@ def test_a_received_model_is_the_catalogues_or_nothing(tensor_dir: Path) -> None
     for bad in (b"", plaintext[:-1], plaintext + b"x", altered, foreign, b"\xff\xff\xff\xff", b"\0\0\0\0" + plaintext):
         with pytest.raises(BootRefused, match="tiny-tensor"):
             receive(bad)
+
+
+def test_nothing_is_kept_behind_the_last_file(tensor_dir: Path) -> None:
+    manifest, parsed, paths = load_package(tensor_dir)
+    receiver = ModelReceiver(catalogue_of([tensor_dir], "models").model[0])
+    content = b"".join(paths[file.name].read_bytes() for file in parsed.files)
+    receiver.feed(len(manifest).to_bytes(4, "big") + manifest + content)
+    with pytest.raises(BootRefused, match="no more"):
+        receiver.feed(b"x")
 
 
 def test_without_the_nsms_entropy_there_is_no_boot(tmp_path: Path) -> None:

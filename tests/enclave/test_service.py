@@ -196,3 +196,35 @@ async def test_the_x25519_suite_serves_too(caller: Caller) -> None:
 async def test_the_same_request_at_two_boots_never_shares_a_key(tensor_dir: Path) -> None:
     first, second = await ready(tensor_dir), await ready(tensor_dir)
     assert refusal(second, first.seal()) is Problem.STALE_KEY
+
+
+async def test_an_answer_that_no_client_would_take_is_a_failure(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("enclave.serving.service.MAX_CHUNK_BODY_BYTES", 16)
+    [event], _ = await caller.ask(caller.seal(INFER, model="tiny-tensor"))
+    assert isinstance(event, Failure)
+    assert event.code == "too-long"
+
+
+async def test_time_that_passes_while_a_request_opens_changes_nothing(caller: Caller) -> None:
+    message = caller.seal()
+    instants: list[int] = []
+    clock, admit = caller.enclave.boot.identity.clock, caller.service._replay.admit
+    real = clock.now_ms
+
+    def now_ms() -> int:
+        instants.append(real() - 10_000 * len(instants))
+        return instants[-1]
+
+    admitted: list[int] = []
+
+    def recording(request_id: bytes, at_ms: int) -> None:
+        admitted.append(at_ms)
+        admit(request_id, at_ms)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now_ms", now_ms)
+        patch.setattr(caller.service._replay, "admit", recording)
+        caller.service.open(message)
+    assert admitted == instants

@@ -5,7 +5,8 @@ import pytest
 
 from strongroom.protocol import canonical
 from strongroom.protocol.errors import Malformed
-from strongroom.protocol.payloads import ChatTask, Message, Request
+from strongroom.protocol.payloads import ChatTask, InferTask, Message, Request
+from strongroom.protocol.tensors import Tensor
 
 REQUEST = Request(secret=b"s" * 32, stream=True, task=ChatTask(messages=[Message("user", "hi")], temperature=0.5))
 ENCODED = canonical.encode(REQUEST)
@@ -28,6 +29,7 @@ def test_round_trip() -> None:
         b"\x9b" + b"\xff" * 8,  # a list of 2^64 - 1
         b"\x5b" + b"\xff" * 8,
         b"\x81" * 5000,
+        b"\x99\x40\x00" + b"\x80" * 0x4000,  # 16,384 empty lists
         b"\xc1\x00",  # a date
         b"\xd8\x23\x61(",  # a pattern
         b"\xd9\xd9\xf7" + ENCODED,
@@ -64,3 +66,15 @@ def test_a_value_outside_the_schema_is_malformed_and_not_quoted(change: dict[str
     with pytest.raises(Malformed) as caught:
         canonical.decode(cbor2.dumps(value, canonical=True), Request, "request")
     assert "CANARY" not in str(caught.value)
+
+
+def test_a_body_of_very_many_items_is_refused_without_decoding_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cbor2, "loads", None)
+    with pytest.raises(Malformed, match="at most"):
+        canonical.decode(b"\x9a\x00\x10\x00\x00" + b"\x80" * (1 << 20), Request, "request")
+
+
+def test_the_largest_task_stays_below_the_limit_of_items() -> None:
+    tensors = {f"{number:0128}": Tensor("float32", [1] * 8, b"\0" * 4) for number in range(64)}
+    request = Request(secret=b"s" * 32, stream=False, task=InferTask(tensors=tensors))
+    assert canonical.decode(canonical.encode(request), Request, "request") == request
