@@ -45,14 +45,15 @@ class SimulatedTrustAnchor(_Anchor):
 
     @classmethod
     def from_pem(cls, pem: bytes) -> SimulatedTrustAnchor:
-        """Read one PEM certificate. Raises PolicyError."""
+        """Read exactly one PEM certificate. Raises PolicyError."""
         return cls(_der_from_pem(pem))
 
 
 def _der_from_pem(pem: bytes) -> bytes:
     try:
-        return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    except ValueError:
+        [certificate] = x509.load_pem_x509_certificates(pem)
+        return certificate.public_bytes(Encoding.DER)
+    except (ValueError, x509.InvalidVersion):
         raise PolicyError("expected a trust anchor of one PEM certificate, got something else") from None
 
 

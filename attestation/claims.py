@@ -8,18 +8,17 @@ from attestation.documents import AttestationDocument
 from attestation.modes import Live, Mode, Recent
 
 
-def proves(document: AttestationDocument, mode: Mode, anchor: TrustAnchor | SimulatedTrustAnchor) -> tuple[str, ...]:
+def proves(
+    document: AttestationDocument, mode: Mode, anchor: TrustAnchor | SimulatedTrustAnchor, *, code_pinned: bool
+) -> tuple[str, ...]:
     """Statements that hold for a document which passed every step."""
     signer = f"a software NSM (simulated root {anchor.sha256})" if anchor.simulated else "AWS Nitro hardware"
-    return (
-        f"signed by {signer} for {document.module_id}",
-        "its PCRs satisfied the caller's policy at the instant judged",
-        _freshness(mode),
-    )
+    measured = ("its PCRs satisfied the caller's policy at the instant judged",) if code_pinned else ()
+    return (f"signed by {signer} for {document.module_id}", *measured, _freshness(mode))
 
 
 def does_not_prove(
-    document: AttestationDocument, mode: Mode, anchor: TrustAnchor | SimulatedTrustAnchor
+    document: AttestationDocument, mode: Mode, anchor: TrustAnchor | SimulatedTrustAnchor, *, code_pinned: bool
 ) -> tuple[str, ...]:
     """The limits that a reader of the verdict must know."""
     limits = [
@@ -30,6 +29,8 @@ def does_not_prove(
         limits.append("that it was made for this caller: it can be replayed")
     if not isinstance(mode, Live | Recent):
         limits.append("that the enclave still runs")
+    if not code_pinned:
+        limits.append("which code runs: the caller's policy accepts any measurement")
     if anchor.simulated:
         limits.append("anything about hardware: the trust anchor is simulated")
     if is_debug(document):

@@ -134,7 +134,7 @@ def _check_principals(
         raise PolicyError(f"expected the runtime role's ARN in partition {partition}")
     if not all(is_named(each, partition) for each in sealers):
         raise PolicyError(f"expected sealers by ARN in partition {partition}")
-    if runtime_role in administrators:
+    if any(is_role(each, runtime_role) for each in administrators):  # IAM names are unique whatever their path
         raise PolicyError("expected administrators other than the runtime role, which the parent holds")
 
 

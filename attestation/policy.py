@@ -6,7 +6,7 @@ Measurements are tuples: PCR0, 1 and 2 of one build belong together, so that a m
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -25,7 +25,7 @@ class Policy(Protocol):
     """Anything that judges a document whose signature already holds."""
 
     def check(self, document: AttestationDocument, at_ms: int) -> None:
-        """Accept by returning, for the instant ``at_ms``. Raises Rejected."""
+        """Accept by returning None, for the instant ``at_ms``. Raises Rejected."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class AnyOf:
         refusals = []
         for policy in self.policies:
             try:
-                return policy.check(document, at_ms)
+                return require_acceptance(policy, document, at_ms)
             except Rejected as rejected:
                 refusals.append(rejected)
         if len(refusals) == 1:
@@ -109,7 +109,7 @@ class AllOf:
     def check(self, document: AttestationDocument, at_ms: int) -> None:
         """Raises the first Rejected."""
         for policy in self.policies:
-            policy.check(document, at_ms)
+            require_acceptance(policy, document, at_ms)
 
 
 class UnsafeAnyMeasurement:
@@ -117,6 +117,27 @@ class UnsafeAnyMeasurement:
 
     def check(self, document: AttestationDocument, at_ms: int) -> None:
         """Accept."""
+
+
+def require_acceptance(policy: Policy, document: AttestationDocument, at_ms: int) -> None:
+    """``policy`` accepts by returning None. Raises its Rejected, and PolicyError when it returns anything else.
+
+    A policy that answers False, or a coroutine that nobody awaits, would otherwise accept everything.
+    """
+    check: Callable[[AttestationDocument, int], object] = policy.check
+    answer = check(document, at_ms)
+    if answer is not None:
+        kind = type(answer).__name__
+        raise PolicyError(f"expected a policy that raises Rejected to refuse, got one that returns {kind}")
+
+
+def pins_code(policy: Policy) -> bool:
+    """Whether acceptance says anything about the code: not where UnsafeAnyMeasurement alone accepts."""
+    if isinstance(policy, AnyOf):
+        return all(pins_code(each) for each in policy.policies)
+    if isinstance(policy, AllOf):
+        return any(pins_code(each) for each in policy.policies)
+    return not isinstance(policy, UnsafeAnyMeasurement)
 
 
 def _not_empty(policies: Sequence[Policy]) -> tuple[Policy, ...]:

@@ -25,7 +25,7 @@ from attestation.debug import check_not_debug
 from attestation.documents import AttestationDocument
 from attestation.errors import Rejected, RejectionCode
 from attestation.modes import Mode
-from attestation.policy import Policy
+from attestation.policy import Policy, pins_code, require_acceptance
 
 _GUARD = object()
 
@@ -63,7 +63,7 @@ def verify(
     allow_debug: bool = False,
     kind: str = "enclave",
 ) -> VerifiedDocument:
-    """Judge ``document`` by the steps above; ``mode`` carries the instant. Raises Rejected."""
+    """Judge ``document`` by the steps above; ``mode`` carries the instant. Raises Rejected, PolicyError."""
     parsed = _parsed(document)
     _check_anchor(anchor, allow_simulated)
     _check_kind(parsed, kind)
@@ -73,14 +73,14 @@ def verify(
     mode.check(parsed)
     if not allow_debug:
         check_not_debug(parsed)
-    policy.check(parsed, mode.instant_ms(parsed))
+    require_acceptance(policy, parsed, mode.instant_ms(parsed))
     return VerifiedDocument(
         document=parsed,
         mode=mode,
         anchor=anchor,
         valid_until_ms=links.valid_until_ms,
-        proves=claims.proves(parsed, mode, anchor),
-        does_not_prove=claims.does_not_prove(parsed, mode, anchor),
+        proves=claims.proves(parsed, mode, anchor, code_pinned=pins_code(policy)),
+        does_not_prove=claims.does_not_prove(parsed, mode, anchor, code_pinned=pins_code(policy)),
         guard=_GUARD,
     )
 

@@ -10,9 +10,9 @@ MAX_KEY_POLICY_BYTES = 32 << 10
 
 def parse_key_policy(text: str) -> dict[str, object]:
     """Parse a key policy. Raises PolicyError for too many bytes, a name given twice, or anything but a JSON object."""
-    if len(text.encode()) > MAX_KEY_POLICY_BYTES:
-        raise PolicyError(f"key policy: expected at most {MAX_KEY_POLICY_BYTES} bytes")
     try:
+        if len(text.encode()) > MAX_KEY_POLICY_BYTES:
+            raise PolicyError(f"key policy: expected at most {MAX_KEY_POLICY_BYTES} bytes")
         parsed = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise PolicyError("key policy: expected JSON in which no object gives a name twice") from None

@@ -1,6 +1,5 @@
 """`strongroom chat`, `embed`, `infer`: sealed requests from the command line."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from strongroom.cli.connection import client_options
 from strongroom.cli.failures import CommandFailed
+from strongroom.cli.files import read_bounded, read_text
 from strongroom.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MODEL = click.option("--model", help="Model id; needed when several serve the task.")
 _MAX_TENSOR_FILE_BYTES = 4 << 20
+_MAX_PROMPT_BYTES = 256 << 10  # what the longest text of the protocol can take in UTF-8
 
 
 @click.command()
@@ -39,7 +40,7 @@ def chat(
     \b
     Example:  strongroom chat --url https://gateway.example --policy policy.toml "What is a strongroom?"
     """
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = read_text(_MAX_PROMPT_BYTES) if prompt == "-" else prompt
     stream = client.chat(text, model=model, stream=True, max_tokens=max_tokens, temperature=temperature, seed=seed)
     for piece in stream:
         if not as_json:
@@ -94,10 +95,9 @@ def infer(tensors: Path, model: str | None, out: Path | None, as_json: bool, cli
 
     from strongroom.protocol.tensors import Tensor
 
-    if tensors.stat().st_size > _MAX_TENSOR_FILE_BYTES:
-        raise CommandFailed("too-large", f"{tensors}: expected at most {_MAX_TENSOR_FILE_BYTES} bytes", 2)
+    data = read_bounded(tensors, _MAX_TENSOR_FILE_BYTES)
     try:
-        inputs = msgspec.json.decode(tensors.read_bytes(), type=dict[str, Tensor])
+        inputs = msgspec.json.decode(data, type=dict[str, Tensor])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CommandFailed("invalid-tensor", f"{tensors}: {error}", 2) from None
     if model is None:

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 import click
 
 from strongroom.cli.failures import CommandFailed
+from strongroom.cli.files import read_bounded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_MAX_ANCHOR_BYTES = 16 << 10
 
 
 def client_options(command: F) -> F:
@@ -22,7 +24,14 @@ def client_options(command: F) -> F:
     @click.option("--any-measurement", is_flag=True, help="UNSAFE: trust any genuine enclave, whatever runs in it.")
     @click.option("--trust-anchor", envvar="STRONGROOM_TRUST_ANCHOR", type=_FILE, help="PEM of a simulator's root.")
     @click.option("--allow-simulated", is_flag=True, help="Accept an anchor that is not AWS's; proves no hardware.")
-    @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, help="Seconds, in all.")
+    @click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0.1),
+        default=120.0,
+        show_default=True,
+        help="Seconds for each wait: attestation, list of models, head of an answer, each next piece.",
+    )
     @wraps(command)
     def wrapper(
         *args: Any,
@@ -52,15 +61,17 @@ def client_options(command: F) -> F:
 def load_policy_option(policy: Path | None, any_measurement: bool) -> Any:
     """The policy of --policy or of --any-measurement; exactly one of them is needed."""
     from attestation.policy import UnsafeAnyMeasurement
-    from attestation.policy_file import load_policy
+    from attestation.policy_file import MAX_POLICY_FILE_BYTES, load_policy
 
     if (policy is None) != any_measurement:
         raise CommandFailed("policy-required", "expected either --policy FILE or --any-measurement", 2)
-    return UnsafeAnyMeasurement() if policy is None else load_policy(policy.read_bytes())
+    if policy is None:
+        return UnsafeAnyMeasurement()
+    return load_policy(read_bounded(policy, MAX_POLICY_FILE_BYTES))
 
 
 def load_anchor(path: Path) -> Any:
     """The trust anchor in a PEM file; any but AWS's own is a simulated one, by its fingerprint."""
     from attestation.anchors import SimulatedTrustAnchor
 
-    return SimulatedTrustAnchor.from_pem(path.read_bytes())
+    return SimulatedTrustAnchor.from_pem(read_bounded(path, _MAX_ANCHOR_BYTES))

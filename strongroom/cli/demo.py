@@ -1,5 +1,6 @@
 """`strongroom demo`: the whole appliance on one machine, and a client that trusts none of it but the enclave."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,9 @@ def demo(prompt: str | None, name: str) -> int:
     from strongroom.simulator.appliance import Appliance
     from strongroom.simulator.part import PartFailed
 
-    if not prompt and not sys.stdin.isatty():
+    if not prompt and (sys.stdin is None or not sys.stdin.isatty()):
         raise CommandFailed("usage", 'expected a terminal or a prompt: PROMPT="What is a strongroom?" make demo', 2)
+    _end_in_order()
     package = _package(name)
     click.secho("Starting the appliance. Simulated hardware: this proves the path, nothing about Nitro.", bold=True)
     with _state_folder() as folder:
@@ -44,6 +46,13 @@ def demo(prompt: str | None, name: str) -> int:
                 return _converse(appliance.endpoint, prompt)
         except PartFailed as failure:
             raise CommandFailed("part-failed", str(failure)) from None
+
+
+def _end_in_order() -> None:
+    """Also when the terminal closes or a supervisor ends us, the parts are stopped and their folder goes."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores one of them
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def _package(name: str) -> Path:
@@ -74,18 +83,22 @@ def _converse(endpoint: "Endpoint", prompt: str | None) -> int:
 
 def _ask(endpoint: "Endpoint", prompt: str) -> int:
     click.secho(f"\n> {prompt}", bold=True)
-    return _client(endpoint, "chat", "--", prompt)
+    return _client(endpoint, "chat", "-", text=prompt)
 
 
-def _client(endpoint: "Endpoint", command: str, *arguments: str) -> int:
-    """Run one command of the client as a process of its own, with what its user would give it."""
+def _client(endpoint: "Endpoint", command: str, *arguments: str, text: str = "") -> int:
+    """Run one command of the client as a process of its own, with what its user would give it.
+
+    A prompt goes in by standard input: every user of the machine can read the arguments of a process.
+    """
     options = [
         f"--url={endpoint.url}",
         f"--policy={endpoint.policy}",
         f"--trust-anchor={endpoint.anchor}",
         "--allow-simulated",
     ]
-    return subprocess.call([sys.executable, "-m", "strongroom", command, *options, *arguments])
+    line = [sys.executable, "-m", "strongroom", command, *options, *arguments]
+    return subprocess.run(line, input=text.encode(errors="surrogateescape"), check=False).returncode
 
 
 def _say(part: str, line: str) -> None:

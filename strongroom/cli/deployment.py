@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -43,7 +44,7 @@ def init(file: Path, name: str, key_arn: str, tenant: str, runtime_role: str, as
     DeploymentConfiguration.from_bytes(data)
     with file.open("xb") as output:
         output.write(data)
-    _print_measurement(file, as_json)
+    _print_measurement(file, data, as_json)
 
 
 @deployment.command("check")
@@ -53,7 +54,7 @@ def check(file: Path, as_json: bool) -> None:
     """Say what FILE configures, or what is wrong with it."""
     from strongroom.protocol.configuration import DeploymentConfiguration
 
-    configuration = DeploymentConfiguration.from_bytes(file.read_bytes())
+    configuration = DeploymentConfiguration.from_bytes(_read(file))
     keys = [{"id": entry.id, "purpose": entry.purpose, "arn": entry.arn} for entry in configuration.key]
     if as_json:
         print_json({"deployment": configuration.deployment, "keys": keys})
@@ -69,14 +70,22 @@ def measure(file: Path, as_json: bool) -> None:
     """Print the PCR17 that an enclave will attest after it received exactly the bytes of FILE."""
     from strongroom.protocol.configuration import DeploymentConfiguration
 
-    DeploymentConfiguration.from_bytes(file.read_bytes())
-    _print_measurement(file, as_json)
+    data = _read(file)
+    DeploymentConfiguration.from_bytes(data)
+    _print_measurement(file, data, as_json)
 
 
-def _print_measurement(file: Path, as_json: bool) -> None:
+def _read(file: Path) -> bytes:
+    from strongroom.protocol.constants import MAX_CONFIGURATION_BYTES
+
+    return read_bounded(file, MAX_CONFIGURATION_BYTES)
+
+
+def _print_measurement(file: Path, data: bytes, as_json: bool) -> None:
+    """Of the bytes that were checked: a pipe can be read once, and a file can change."""
     from attestation.measurements import configuration_pcr17
 
-    value = configuration_pcr17(file.read_bytes()).hex()
+    value = configuration_pcr17(data).hex()
     if as_json:
         print_json({"file": str(file), "pcr17": value})
     else:

@@ -1,7 +1,10 @@
 """Every failure at the command line: one line on standard error that says what to do, an exit code, no traceback."""
 
 import json
+import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 
 import click
 
@@ -20,12 +23,19 @@ class CommandFailed(click.ClickException):
 
 def run(command: click.Command) -> int:
     """Run a command and give the process's exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an answer can hold what the terminal's encoding has not
+    return _flushed(_run(command))
+
+
+def _run(command: click.Command) -> int:
     try:
         result = command.main(standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.UsageError as error:
         error.show()
+        _print_as_json(CommandFailed("usage", error.format_message(), EXIT_USAGE))
         return EXIT_USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -37,11 +47,27 @@ def run(command: click.Command) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _flushed(code: int) -> int:
+    """What could not be written must not look done, nor be tried again, loudly, when the interpreter ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or EXIT_FAILED
+    return code
+
+
 def _report(failure: CommandFailed) -> int:
-    if "--json" in sys.argv:
-        click.echo(json.dumps({"error": {"code": failure.code, "message": failure.message}}))
+    _print_as_json(failure)
     click.echo(f"error: {failure.message}", err=True)
     return failure.status
+
+
+def _print_as_json(failure: CommandFailed) -> None:
+    if "--json" in sys.argv:
+        with suppress(OSError):
+            click.echo(json.dumps({"error": {"code": failure.code, "message": failure.message}}))
 
 
 def _known(error: Exception) -> CommandFailed | None:
@@ -51,8 +77,30 @@ def _known(error: Exception) -> CommandFailed | None:
     if isinstance(error, click.ClickException):
         return CommandFailed("failed", error.message, error.exit_code)
     if isinstance(error, OSError):
-        return CommandFailed("file", f"{error.filename or 'input'}: {error.strerror or 'cannot be used'}", EXIT_USAGE)
+        what = error.filename or "input or output"
+        return CommandFailed("file", f"{what}: {error.strerror or 'cannot be used'}", EXIT_USAGE)
+    if isinstance(error, UnicodeError):
+        return CommandFailed("text", "expected arguments in valid Unicode, got a lone surrogate", EXIT_USAGE)
+    if isinstance(error, ModuleNotFoundError):
+        return _missing(error)
+    return _ours(error)
+
+
+def _missing(error: ModuleNotFoundError) -> CommandFailed | None:
+    """A package of an extra that is not installed, unless the name is one of our own modules."""
+    name = (error.name or "").split(".")[0]
+    if name in ("", "attestation", "enclave", "parent", "proxy", "strongroom"):
+        return None
+    advice = "install strongroom[client] to ask, strongroom[models] to build models, strongroom[simulator] for all"
+    return CommandFailed("not-installed", f"expected the package {name}, which is not installed: {advice}", EXIT_USAGE)
+
+
+def _ours(error: Exception) -> CommandFailed | None:
+    from attestation.errors import PolicyError
+
+    if type(error).__module__.split(".")[0] not in ("attestation", "strongroom"):
+        return None
+    if isinstance(error, PolicyError):  # nothing was judged: a policy, an anchor or a nonce that cannot be used
+        return CommandFailed("policy", str(error), EXIT_USAGE)
     code, exit_code = getattr(error, "code", None), getattr(error, "exit_code", EXIT_FAILED)
-    if type(error).__module__.split(".")[0] in ("attestation", "strongroom"):
-        return CommandFailed(str(code or "invalid"), str(error), int(exit_code))
-    return None
+    return CommandFailed(str(code or "invalid"), str(error), int(exit_code))

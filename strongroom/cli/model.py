@@ -5,11 +5,13 @@ from pathlib import Path
 import click
 
 from strongroom.cli.failures import CommandFailed
+from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 MODELS_FOLDER = Path(".models")
+_KMS_WAIT_S = 10
 
 
 @click.group()
@@ -68,9 +70,11 @@ def catalogue(packages: tuple[Path, ...], key: str, out: Path, as_json: bool) ->
     from attestation.measurements import catalogue_pcr16
     from strongroom.documents import to_toml
     from strongroom.models.seal import catalogue_of
+    from strongroom.protocol.catalogue import Catalogue
 
     listed = catalogue_of(list(packages), key)
     data = to_toml(listed)
+    Catalogue.from_bytes(data)  # what the enclave would refuse is not written
     out.write_bytes(data)
     value = catalogue_pcr16(data).hex()
     if as_json:
@@ -105,12 +109,13 @@ def seal(
     from strongroom.models.seal import seal_package
     from strongroom.protocol.catalogue import Catalogue
     from strongroom.protocol.configuration import DeploymentConfiguration
+    from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES
 
     path = seal_package(
         package,
         out,
-        configuration=DeploymentConfiguration.from_bytes(configuration.read_bytes()),
-        catalogue=Catalogue.from_bytes(catalogue_file.read_bytes()),
+        configuration=DeploymentConfiguration.from_bytes(read_bounded(configuration, MAX_CONFIGURATION_BYTES)),
+        catalogue=Catalogue.from_bytes(read_bounded(catalogue_file, MAX_CATALOGUE_BYTES)),
         make_key=lambda arn, context: _generate_data_key(arn, context, endpoint_url, ca_bundle),
     )
     if as_json:
@@ -123,18 +128,22 @@ def _generate_data_key(
     arn: str, context: dict[str, str], endpoint_url: str | None, ca_bundle: Path | None
 ) -> tuple[bytes, bytes]:
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client = boto3.client(
-        "kms",
-        region_name=arn.split(":")[3],
-        endpoint_url=endpoint_url,
-        verify=str(ca_bundle) if ca_bundle else None,
-    )
     try:
+        client = boto3.client(
+            "kms",
+            region_name=arn.split(":")[3],
+            endpoint_url=endpoint_url,
+            verify=str(ca_bundle) if ca_bundle else None,
+            config=Config(connect_timeout=_KMS_WAIT_S, read_timeout=_KMS_WAIT_S, retries={"total_max_attempts": 2}),
+        )
         answer = client.generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext=context)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an endpoint that is no address
         raise CommandFailed("kms", f"GenerateDataKey: {error}") from None
+    if answer.get("KeyId") != arn or not {"Plaintext", "CiphertextBlob"} <= answer.keys():
+        raise CommandFailed("kms", "GenerateDataKey: expected a data key under the key asked for, got another answer")
     return answer["Plaintext"], answer["CiphertextBlob"]
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from strongroom.cli.files import read_bounded
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -32,14 +34,14 @@ def compile_(
                 --role arn:aws:iam::111122223333:role/strongroom-parent
     """
     from attestation.compiler import compile_key_policy
-    from attestation.policy_file import load_measurements
+    from attestation.policy_file import MAX_POLICY_FILE_BYTES, load_measurements
 
     compiled = compile_key_policy(
         account=account,
         partition=partition,
         administrator_arns=administrators,
         runtime_role_arn=role,
-        measurements=load_measurements(file.read_bytes()),
+        measurements=load_measurements(read_bounded(file, MAX_POLICY_FILE_BYTES)),
         sealer_arns=sealers,
     )
     click.echo(json.dumps(compiled, indent=2))

@@ -1,6 +1,5 @@
 """`strongroom verify`: judge an attestation document offline, with nothing but the file and a policy."""
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ import click
 
 from strongroom.cli.connection import load_anchor, load_policy_option
 from strongroom.cli.failures import EXIT_FAILED, CommandFailed
+from strongroom.cli.files import read_some
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.status import instant
 
@@ -61,7 +61,7 @@ def verify(
     mode = _mode(live, recent, archived, nonce, max_age_s)
     try:
         verified = judge(
-            _read(file),
+            read_some(file, _MAX_BYTES + 1),  # so that an oversized document is judged as such
             policy=load_policy_option(policy, any_measurement),
             mode=mode,
             anchor=load_anchor(trust_anchor) if trust_anchor else AWS_NITRO_ROOT_G1,
@@ -93,14 +93,6 @@ def _mode(live: bool, recent: bool, archived: bool, nonce: str | None, max_age_s
         except ValueError:
             raise CommandFailed("usage", "--nonce: expected hexadecimal digits", 2) from None
     return Recent(now_ms, max_age_s) if recent else Archived()
-
-
-def _read(file: Path) -> bytes:
-    """One byte more than a document can have, so that an oversized one is judged as such."""
-    if str(file) == "-":
-        return sys.stdin.buffer.read(_MAX_BYTES + 1)
-    with file.open("rb") as source:
-        return source.read(_MAX_BYTES + 1)
 
 
 def _print(verified: "VerifiedDocument", as_json: bool) -> None:

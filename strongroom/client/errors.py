@@ -14,7 +14,8 @@
     └── RequestRefused       the enclave's own refusal, from inside the seal (`.failure_code`, `.detail`)
 
 Every error has a `code` (stable, for programs) and an `exit_code` (for the command line), and its text says what to
-do. No text holds a prompt, an answer, a key or anything that the gateway wrote.
+do. No text holds a prompt, an answer, a key or anything that the gateway wrote, but for the ids of models that
+it lists when the caller names none (64 lower-case characters each at most).
 """
 
 from typing import ClassVar

@@ -16,6 +16,7 @@ from strongroom.client.errors import (
     Unreachable,
 )
 from strongroom.client.problem_bodies import MAX_PROBLEM_BYTES, parse_problem
+from strongroom.client.resolver import Resolver
 from strongroom.protocol.constants import MEDIA_PROBLEM, MEDIA_SEALED_REQUEST, PATH_SEALED
 from strongroom.protocol.problems import Problem
 
@@ -96,7 +97,7 @@ class Gateway:
             raise ClientClosed
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_S),
+                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_S, resolver=Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 headers=_HEADERS,
@@ -109,6 +110,7 @@ class Gateway:
 def _parse(url: str) -> URL:
     try:
         parsed = URL(url)
+        (parsed.host or "").encode("idna")  # what getaddrinfo does first; it fails outside every OSError
     except (ValueError, TypeError):
         raise InvalidArgument("url: expected http(s)://host[:port], got something else") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:

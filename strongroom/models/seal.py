@@ -13,6 +13,7 @@ from strongroom.protocol.errors import InvalidDocument
 from strongroom.protocol.weights import new_weights_head, seal_weights
 
 _READ_BYTES = 1 << 20
+_DATA_KEY_BYTES = 32
 
 
 class DataKeyMaker(Protocol):
@@ -37,7 +38,8 @@ def seal_package(
 ) -> Path:
     """Write `<model id>.sealed` into `out_dir`, whole or not at all, and return its path.
 
-    Raises PackageInvalid for a damaged package and InvalidDocument when the catalogue names another manifest.
+    Raises PackageInvalid for a damaged package and InvalidDocument when the catalogue names another manifest
+    or the data key is no AES-256 key.
     """
     manifest_bytes, manifest, paths = load_package(package)
     entry = catalogue.find(manifest.id)
@@ -45,6 +47,8 @@ def seal_package(
         raise InvalidDocument(f"model {manifest.id}: expected the catalogue to name this package; make it anew")
     key = configuration.find_key(entry.key, "model")
     data_key, wrapped = make_key(key.arn, key.model_context(entry))
+    if len(data_key) != _DATA_KEY_BYTES or not wrapped:  # any length would seal, an empty one for everybody
+        raise InvalidDocument(f"data key: expected {_DATA_KEY_BYTES} bytes, in plain and wrapped, got another")
     head = new_weights_head(manifest.id, manifest.version, wrapped)
     plaintext = _plaintext(manifest_bytes, [paths[file.name] for file in manifest.files])
     return _write(out_dir / f"{manifest.id}.sealed", seal_weights(head, data_key, plaintext))

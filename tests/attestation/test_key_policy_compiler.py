@@ -48,6 +48,7 @@ def compiled(*measurements: Measurements, **changes: Any) -> dict[str, Any]:
         pytest.param({"administrator_arns": [f"arn:aws:iam::{ACCOUNT}:role/*"]}, id="wildcard"),
         pytest.param({"administrator_arns": [SEALER]}, id="administrator of another account"),
         pytest.param({"administrator_arns": [ROLE]}, id="runtime role administers"),
+        pytest.param({"administrator_arns": [ROLE.replace("role/", "role/x/")]}, id="runtime role under a path"),
         pytest.param({"runtime_role_arn": "*"}, id="every role"),
         pytest.param({"runtime_role_arn": f"arn:aws:iam::{ACCOUNT}:root"}, id="whole account"),
         pytest.param({"runtime_role_arn": f"arn:aws:iam::{ACCOUNT}:user/x"}, id="a user"),

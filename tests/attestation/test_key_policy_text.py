@@ -21,6 +21,7 @@ def test_a_policy_is_an_object() -> None:
         '{"Statement": [{"Effect": "Deny", "Effect": "Allow"}]}',
         "[" * 100_000,
         '{"x": "' + "y" * 33_000 + '"}',
+        '{"x": "\ud800"}',
     ],
 )
 def test_a_text_with_two_readings_or_none_is_an_error(text: str) -> None:

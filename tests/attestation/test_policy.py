@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from attestation.documents import AttestationDocument
 from attestation.errors import PolicyError, RejectionCode
 from attestation.measurements import EMPTY_APPLICATION_PCR2
 from attestation.modes import Archived
@@ -109,3 +111,38 @@ def test_a_policy_does_not_change_with_the_mapping_that_made_it() -> None:
     assert measurements.pcrs[0] == forge.pcr(0)
     with pytest.raises(TypeError):
         measurements.pcrs[0] = b""  # type: ignore[index]  # must fail
+
+
+class Answers:
+    """A policy that answers where it should raise."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def check(self, document: AttestationDocument, at_ms: int) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [False, True, 0, "no"])
+@pytest.mark.parametrize(
+    "wrap", [lambda policy: policy, lambda policy: AnyOf([policy]), lambda policy: AllOf([policy])]
+)
+def test_a_policy_that_answers_is_no_policy(answer: object, wrap: Callable[[Policy], Policy]) -> None:
+    with pytest.raises(PolicyError, match="raises Rejected"):
+        accept(forge.document(), policy=wrap(Answers(answer)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "pinned"),
+    [
+        (SOUND, True),
+        (UnsafeAnyMeasurement(), False),
+        (AnyOf([SOUND, UnsafeAnyMeasurement()]), False),
+        (AllOf([SOUND, UnsafeAnyMeasurement()]), True),
+        (AllOf([UnsafeAnyMeasurement()]), False),
+    ],
+)
+def test_a_verdict_says_whether_the_code_is_known(policy: Policy, pinned: bool) -> None:
+    verified = accept(forge.document(), policy=policy)
+    assert any("PCRs satisfied" in text for text in verified.proves) is pinned
+    assert any("which code runs" in text for text in verified.does_not_prove) is not pinned

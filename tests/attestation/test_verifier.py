@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import ssl
 
 import pytest
 from hypothesis import given, settings
@@ -107,3 +108,13 @@ def test_a_flipped_byte_anywhere_is_rejected(at: int, flip: int) -> None:
     document[at % len(document)] ^= flip
     with pytest.raises(Rejected):
         accept(bytes(document))
+
+
+def test_an_anchor_is_one_certificate_of_a_known_version() -> None:
+    der = forge.pki().certificates[0]
+    pem = ssl.DER_cert_to_PEM_cert(der).encode()
+    assert SimulatedTrustAnchor.from_pem(pem).der == der
+    of_version_4 = ssl.DER_cert_to_PEM_cert(der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020103")))
+    for other in (pem + pem, of_version_4.encode()):
+        with pytest.raises(PolicyError):
+            SimulatedTrustAnchor.from_pem(other)

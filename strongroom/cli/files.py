@@ -1,0 +1,35 @@
+"""Reading what the user names: once, bounded, and as text only if it is text. A name can be a pipe or /dev/zero."""
+
+import sys
+from pathlib import Path
+
+from strongroom.cli.failures import EXIT_USAGE, CommandFailed
+
+
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a file. Raises CommandFailed beyond `max_bytes`, OSError."""
+    data = read_some(path, max_bytes + 1)
+    if len(data) > max_bytes:
+        raise CommandFailed("too-large", f"{path}: expected at most {max_bytes} bytes", EXIT_USAGE)
+    return data
+
+
+def read_some(path: Path, max_bytes: int) -> bytes:
+    """The first `max_bytes` of a file, or of standard input for `-`. Raises CommandFailed, OSError."""
+    if str(path) != "-":
+        with path.open("rb") as source:
+            return source.read(max_bytes)
+    if sys.stdin is None:
+        raise CommandFailed("usage", "expected standard input, got none: it is closed", EXIT_USAGE)
+    return sys.stdin.buffer.read(max_bytes)
+
+
+def read_text(max_bytes: int) -> str:
+    """Standard input as UTF-8. Raises CommandFailed."""
+    data = read_some(Path("-"), max_bytes + 1)
+    if len(data) > max_bytes:
+        raise CommandFailed("too-large", f"standard input: expected at most {max_bytes} bytes", EXIT_USAGE)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise CommandFailed("text", "standard input: expected text in UTF-8, got other bytes", EXIT_USAGE) from None

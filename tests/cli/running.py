@@ -1,0 +1,33 @@
+"""The command line as its users run it: a process of its own, here with little memory and a HOME to watch."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_MEMORY_BYTES = 3 << 30
+
+
+def _limited() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+
+
+def strongroom(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end, 30 seconds at most; `options` are those of `subprocess.run`."""
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1", **options.pop("env", {})}
+    given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _limited, **options}
+    if "input" not in given:
+        given.setdefault("stdin", subprocess.DEVNULL)
+    command = [sys.executable, "-m", "strongroom", *map(str, arguments)]
+    return subprocess.run(command, env=environment, timeout=30, check=False, **given)
+
+
+def failed(done: subprocess.CompletedProcess[bytes], exit_code: int = 2) -> str:
+    """The one line on standard error of a command that ended so."""
+    error = done.stderr.decode()
+    assert "Traceback" not in error
+    assert done.returncode == exit_code, error
+    [line] = error.splitlines()
+    return line

@@ -1,0 +1,52 @@
+"""`strongroom model`: nothing is written that the enclave would refuse, nothing sealed under a foreign key."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
+
+import boto3
+
+from strongroom.cli.failures import CommandFailed
+from strongroom.cli.model import _generate_data_key
+from strongroom.models.tiny import build_tiny_tensor
+from tests.cli.running import failed, strongroom
+
+ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd"
+GOOD = {"KeyId": ARN, "Plaintext": bytes(32), "CiphertextBlob": b"wrapped"}
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_a_catalogue_that_the_enclave_would_refuse_is_not_written(twice: bool, tmp_path: Path) -> None:
+    package = build_tiny_tensor(tmp_path / "tiny")
+    out = tmp_path / "catalogue.toml"
+    packages, key = ([package, package], "models") if twice else ([package], "NO KEY")
+    done = strongroom("model", "catalogue", *packages, "--key", key, "--out", out, "--json")
+    assert "catalogue" in failed(done, 1)
+    assert json.loads(done.stdout)["error"]["code"] == "invalid"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("change", [{"KeyId": ARN + "0"}, {"KeyId": None}, {"Plaintext": None}, {}])
+def test_a_data_key_comes_from_the_key_asked_for(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {name: value for name, value in (GOOD | change).items() if value is not None}
+
+    class KMS:
+        def generate_data_key(self, **_: Any) -> dict[str, Any]:
+            return answer
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: KMS())
+    if not change:
+        assert _generate_data_key(ARN, {}, None, None) == (bytes(32), b"wrapped")
+        return
+    with pytest.raises(CommandFailed, match="expected a data key"):
+        _generate_data_key(ARN, {}, None, None)
+
+
+def test_an_endpoint_that_is_no_address() -> None:
+    with pytest.raises(CommandFailed, match="Invalid endpoint"):
+        _generate_data_key(ARN, {}, "nonsense", None)
