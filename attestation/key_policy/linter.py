@@ -107,4 +107,4 @@ def _lint_whole(statements: tuple[Statement, ...]) -> Iterator[Finding]:
         )
     tuples = [each for each in statements if each.effect == "Allow" and attested.releasing(each)]
     if len(tuples) > MAX_TUPLES:
-        yield warning("many-tuples", f"{len(tuples)} statements allow decryption", "retire old releases")
+        yield error("many-tuples", f"{len(tuples)} statements allow decryption", "retire old releases")
