@@ -17,6 +17,7 @@ from attestation.policy import Measurements
 from strongroom.simulator.kms.credentials import RoleCredentials, register
 from strongroom.simulator.operator import PARENT_ROLE, REGION, Deployment, Operator
 from strongroom.simulator.part import Part
+from strongroom.simulator.signals import signals_deferred
 from strongroom.simulator.sockets import enclave_addresses
 
 _START_S = 20.0
@@ -127,7 +128,8 @@ class Appliance:
         return f"http://127.0.0.1:{gateway.wait_announced(_START_S)['port']}"
 
     def _run(self, name: str, module: str, *arguments: str, **environment: str) -> Part:
-        self.parts[name] = Part(name, module, list(arguments), folder=self.folder, environment=environment)
+        with signals_deferred():  # a signal between the start of a process and its entry here would orphan it
+            self.parts[name] = Part(name, module, list(arguments), folder=self.folder, environment=environment)
         return self.parts[name]
 
     def _is_ready(self) -> bool:

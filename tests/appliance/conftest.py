@@ -1,12 +1,9 @@
 """One appliance for the session: every part a process of its own, three tiny models."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
 
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.policy_file import load_policy

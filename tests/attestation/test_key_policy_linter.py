@@ -177,6 +177,9 @@ def codes(severity: str, policy: Policy, runtime_role_arn: str | None = ROLE) ->
         pytest.param(lambda policy: policy["Statement"].append("x"), "unreadable-policy", id="text"),
         pytest.param(adding(Action="kms:DescribeKey", Extra=1), "unreadable-policy", id="unknown element"),
         pytest.param(adding(Action=[1, None]), "unreadable-policy", id="action of numbers and null"),
+        pytest.param(
+            lambda policy: policy["Statement"].extend([release(policy), release(policy)]), "many-tuples", id="three"
+        ),
         pytest.param(adding(Action="kms:X", Effect="allow"), "unreadable-policy", id="effect"),
         pytest.param(adding(), "unreadable-policy", id="no action"),
         pytest.param(adding(Action="kms:X", NotAction="kms:Y"), "unreadable-policy", id="both actions"),
@@ -216,9 +219,6 @@ def test_error(change: Change, code: str) -> None:
         pytest.param(adding(Action="kms:CreateGrant", Principal={"AWS": ADMIN}), "grants-allowed", id="grants"),
         pytest.param(
             adding(Action="kms:PutKeyPolicy", Principal={"AWS": ROOT}), "policy-change-allowed", id="left to IAM"
-        ),
-        pytest.param(
-            lambda policy: policy["Statement"].extend([release(policy), release(policy)]), "many-tuples", id="three"
         ),
         pytest.param(lambda policy: None, "iam-unseen", id="always"),
     ],

@@ -1,6 +1,5 @@
 """`strongroom demo`, ended from outside, and what it tells other users of the machine."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
 
 from strongroom.cli import demo
 from strongroom.models.tiny import build_tiny_tensor

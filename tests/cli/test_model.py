@@ -1,15 +1,11 @@
 """`strongroom model`: nothing is written that the enclave would refuse, nothing sealed under a foreign key."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
-
 import boto3
+import pytest
 
 from strongroom.cli.failures import CommandFailed
 from strongroom.cli.model import _generate_data_key

@@ -14,8 +14,6 @@ from typing import Any
 import boto3
 import pytest
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
-
 import strongroom.client
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.key_policy.linter import lint_key

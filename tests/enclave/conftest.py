@@ -1,11 +1,8 @@
 """The tiny packages, built once for the session."""
 
-import os
 from pathlib import Path
 
 import pytest
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything that may import onnxruntime
 
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_tensor
 

@@ -10,11 +10,11 @@ import pytest
 from safetensors.numpy import load
 from tokenizers import Tokenizer
 
-from strongroom.models.build import build
 from strongroom.models.package import load_package
 from strongroom.models.recipes import MINILM_L6
 from tests.models.numpy_encoder import encode
 from tests.models.running import FloatArray, RunningDecoder, open_session
+from tests.real_models import real_model
 
 MODELS = Path(__file__).parents[2] / ".models"
 TEXTS = [
@@ -26,14 +26,9 @@ TEXTS = [
 pytestmark = pytest.mark.real_model
 
 
-def package(name: str) -> Path:
-    directory = MODELS / name
-    return directory if directory.exists() else build(name, directory, cache_dir=MODELS / "wheels", progress=print)
-
-
 @pytest.fixture(scope="module")
 def smollm2() -> RunningDecoder:
-    return RunningDecoder(package("smollm2-135m"))
+    return RunningDecoder(real_model("smollm2-135m"))
 
 
 class RunningEncoder:
@@ -55,7 +50,7 @@ class RunningEncoder:
 
 @pytest.fixture(scope="module")
 def minilm() -> RunningEncoder:
-    return RunningEncoder(package("minilm-l6"))
+    return RunningEncoder(real_model("minilm-l6"))
 
 
 def test_smollm2_knows_the_capital_of_france(smollm2: RunningDecoder) -> None:

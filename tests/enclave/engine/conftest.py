@@ -1,17 +1,13 @@
-"""The tiny packages, built once, and onnxruntime with its telemetry off."""
+"""The tiny packages, built once."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from enclave.engine.telemetry import forbid_telemetry
-
-forbid_telemetry()
-
-from enclave.engine.decoder import Decoder  # noqa: E402 - the switch comes before anything that may import onnxruntime
-from enclave.engine.engine import Engine  # noqa: E402
-from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor  # noqa: E402
-from tests.enclave.engine.packages import Package  # noqa: E402
+from enclave.engine.decoder import Decoder
+from enclave.engine.engine import Engine
+from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
+from tests.enclave.engine.packages import Package
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,4 @@
-"""The converted models that the project ships recipes for, if they were built."""
-
-from pathlib import Path
+"""The converted models that the project ships recipes for."""
 
 import pytest
 from tokenizers import Tokenizer as HFTokenizer
@@ -15,17 +13,15 @@ from enclave.engine.tokenization import Tokenizer
 from strongroom.protocol.payloads import ChatTask, Embeddings, EmbedTask, Message
 from tests.enclave.engine.packages import Package, text_of
 from tests.enclave.engine.test_decoder import naive_tokens
+from tests.real_models import real_model
 
-MODELS = Path(__file__).parents[3] / ".models"
 QUESTION = "Name three colours, please. 😀"
 
 pytestmark = pytest.mark.real_model
 
 
 def package(name: str) -> Package:
-    if not (MODELS / name / "model.toml").exists():
-        pytest.skip(f"expected the converted model {name} under .models, got none")
-    return Package.from_directory(MODELS / name)
+    return Package.from_directory(real_model(name))
 
 
 def test_a_real_chat_is_the_plain_loop() -> None:
