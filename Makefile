@@ -8,6 +8,8 @@ TAG ?= strongroom-enclave
 EIF ?= strongroom.eif
 
 export ORT_DISABLE_TELEMETRY := 1
+# pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
+$(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
 .PHONY: env demo check test lock eif ci-deps clean
 .DEFAULT_GOAL := help

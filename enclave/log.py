@@ -14,7 +14,7 @@ from typing import Final
 _KEPT_LINES: Final = 512
 _QUEUED_LINES: Final = 1024
 _IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_FIELDS: Final = frozenset({"state", "model", "code", "status", "duration_ms", "count", "route"})
+_FIELDS: Final = frozenset({"state", "code", "status"})
 
 
 class LogEvent(StrEnum):

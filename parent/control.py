@@ -15,7 +15,7 @@ _UPLOAD_BYTES_PER_S = 1 << 20
 
 
 class BootState(StrEnum):
-    """The steps of the boot, in order; docs/protocol.md."""
+    """The steps of the boot, in order; docs/boot.md."""
 
     BOOTED = "booted"
     CONFIGURED = "configured"

@@ -84,7 +84,7 @@ class Settings:
             return _parsed(_PREFIX + name, text, parse) if text else default
 
         if not environment.get("STRONGROOM_ENCLAVE_API"):
-            raise SettingsError("STRONGROOM_ENCLAVE_API: expected the enclave's address, such as vsock:16:8001")
+            raise SettingsError("STRONGROOM_ENCLAVE_API: expected the enclave's address, such as vsock:16:7001")
         return cls(
             enclave_api=_parsed("STRONGROOM_ENCLAVE_API", environment["STRONGROOM_ENCLAVE_API"], parse_address),
             enclave_control=read("ENCLAVE_CONTROL", parse_address, None),

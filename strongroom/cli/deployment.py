@@ -1,11 +1,16 @@
 """`strongroom deployment`: the measured configuration, before anything runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from strongroom.protocol.configuration import DeploymentConfiguration
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,15 +57,15 @@ def init(file: Path, name: str, key_arn: str, tenant: str, runtime_role: str, as
 @json_option
 def check(file: Path, as_json: bool) -> None:
     """Say what FILE configures, or what is wrong with it."""
+    from msgspec import to_builtins
+
     from strongroom.protocol.configuration import DeploymentConfiguration
 
     configuration = DeploymentConfiguration.from_bytes(_read(file))
-    keys = [{"id": entry.id, "purpose": entry.purpose, "arn": entry.arn} for entry in configuration.key]
     if as_json:
-        print_json({"deployment": configuration.deployment, "keys": keys})
-        return
-    rows = [("deployment", configuration.deployment), ("description", configuration.description)]
-    print_table([*rows, *((f"key {entry['id']}", f"{entry['purpose']}  {entry['arn']}") for entry in keys)])
+        print_json(to_builtins(configuration))
+    else:
+        print_table(_rows(configuration))
 
 
 @deployment.command("measure")
@@ -73,6 +78,22 @@ def measure(file: Path, as_json: bool) -> None:
     data = _read(file)
     DeploymentConfiguration.from_bytes(data)
     _print_measurement(file, data, as_json)
+
+
+def _rows(configuration: "DeploymentConfiguration") -> Iterator[tuple[str, str]]:
+    from msgspec import to_builtins
+
+    yield "deployment", f"{configuration.deployment}  {configuration.description}"
+    for key in configuration.key:
+        context = {**key.context, "purpose": key.purpose, "tenant": key.tenant}
+        pairs = ", ".join(f"{name}={value}" for name, value in context.items())
+        yield f"key {key.id}", f"{key.arn}  with {pairs}"
+    kms = configuration.kms
+    yield "parent's role", kms.runtime_role
+    endpoints, roots = "FIPS" if kms.fips else "standard", "its own" if kms.ca_pem else "Amazon's"
+    yield "KMS", f"{endpoints} endpoints, {roots} roots"
+    for title, values in (("limits", configuration.limits), ("windows", configuration.windows)):
+        yield title, ", ".join(f"{name} {value}" for name, value in to_builtins(values).items())
 
 
 def _read(file: Path) -> bytes:

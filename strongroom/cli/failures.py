@@ -16,9 +16,13 @@ EXIT_INTERRUPTED = 130
 class CommandFailed(click.ClickException):
     """A command's own failure, with a code for `--json`."""
 
-    def __init__(self, code: str, message: str, exit_code: int = EXIT_FAILED) -> None:
+    def __init__(self, code: str, message: str, exit_code: int = EXIT_FAILED, reason: str | None = None) -> None:
         super().__init__(message)
-        self.code, self.status = code, exit_code
+        self.code, self.status, self.reason = code, exit_code, reason
+
+    def to_json(self) -> str:
+        """One line; `reason` is the verifier's or the enclave's own code, null when neither spoke."""
+        return json.dumps({"error": {"code": self.code, "reason": self.reason, "message": self.message}})
 
 
 def run(command: click.Command) -> int:
@@ -34,9 +38,8 @@ def _run(command: click.Command) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.UsageError as error:
-        error.show()
-        _print_as_json(CommandFailed("usage", error.format_message(), EXIT_USAGE))
-        return EXIT_USAGE
+        help_text = f"{error.ctx.command_path if error.ctx else 'strongroom'} --help"
+        return _report(CommandFailed("usage", f"{error.format_message()} See: {help_text}", EXIT_USAGE))
     except click.exceptions.Exit as error:
         return error.exit_code
     except Exception as error:
@@ -67,7 +70,7 @@ def _report(failure: CommandFailed) -> int:
 def _print_as_json(failure: CommandFailed) -> None:
     if "--json" in sys.argv:
         with suppress(OSError):
-            click.echo(json.dumps({"error": {"code": failure.code, "message": failure.message}}))
+            click.echo(failure.to_json())
 
 
 def _known(error: Exception) -> CommandFailed | None:
@@ -76,6 +79,8 @@ def _known(error: Exception) -> CommandFailed | None:
         return error
     if isinstance(error, click.ClickException):
         return CommandFailed("failed", error.message, error.exit_code)
+    if isinstance(error, FileExistsError):
+        return CommandFailed("file", f"{error.filename}: it exists; remove it or choose another name", EXIT_USAGE)
     if isinstance(error, OSError):
         what = error.filename or "input or output"
         return CommandFailed("file", f"{what}: {error.strerror or 'cannot be used'}", EXIT_USAGE)
@@ -103,4 +108,4 @@ def _ours(error: Exception) -> CommandFailed | None:
     if isinstance(error, PolicyError):  # nothing was judged: a policy, an anchor or a nonce that cannot be used
         return CommandFailed("policy", str(error), EXIT_USAGE)
     code, exit_code = getattr(error, "code", None), getattr(error, "exit_code", EXIT_FAILED)
-    return CommandFailed(str(code or "invalid"), str(error), int(exit_code))
+    return CommandFailed(str(code or "invalid"), str(error), int(exit_code), getattr(error, "reason", None))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from strongroom.cli.files import read_bounded
+from strongroom.cli.output import json_option
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -22,10 +23,17 @@ def policy() -> None:
 @click.option("--administrator", "administrators", multiple=True, required=True, help="ARN; may manage, never decrypt.")
 @click.option("--sealer", "sealers", multiple=True, help="ARN; may make data keys, never decrypt.")
 @click.option("--role", required=True, help="ARN of the parent instance's role.")
+@json_option
 def compile_(
-    file: Path, account: str, partition: str, administrators: tuple[str, ...], sealers: tuple[str, ...], role: str
+    file: Path,
+    account: str,
+    partition: str,
+    administrators: tuple[str, ...],
+    sealers: tuple[str, ...],
+    role: str,
+    as_json: bool,
 ) -> None:
-    """Print the key policy, as JSON, under which only the tuples of FILE can decrypt.
+    """Print the key policy, JSON in either case, under which only the tuples of FILE can decrypt.
 
     \b
     Example:  strongroom policy compile policy.toml --account 111122223333 \\
@@ -44,4 +52,4 @@ def compile_(
         measurements=load_measurements(read_bounded(file, MAX_POLICY_FILE_BYTES)),
         sealer_arns=sealers,
     )
-    click.echo(json.dumps(compiled, indent=2))
+    click.echo(json.dumps(compiled, indent=None if as_json else 2))

@@ -29,11 +29,17 @@ def kms(state: Path, port: int, tls: bool) -> None:
 
 @simulator.command("root")
 @_STATE
-def root(state: Path) -> None:
+@json_option
+def root(state: Path, as_json: bool) -> None:
     """Print the state folder's root certificate (PEM): the trust anchor to give to --trust-anchor."""
+    from attestation.anchors import SimulatedTrustAnchor
     from strongroom.simulator.pki import SimulatedPKI
 
-    click.echo(SimulatedPKI.open(state).root_pem().decode(), nl=False)
+    pem = SimulatedPKI.open(state).root_pem()
+    if as_json:
+        print_json({"pem": pem.decode(), "sha256": SimulatedTrustAnchor.from_pem(pem).sha256})
+    else:
+        click.echo(pem.decode(), nl=False)
 
 
 @simulator.command("measure")
@@ -44,6 +50,6 @@ def measure(as_json: bool) -> None:
 
     values = {f"pcr{index}": value.hex() for index, value in image_pcrs().items()}
     if as_json:
-        print_json(values)
+        print_json({"simulated": True, **values})
     else:
-        print_table(values.items())
+        print_table([("image", "simulated; no EIF has these values"), *values.items()])

@@ -54,6 +54,7 @@ def verify(
     Example:  strongroom verify document.cbor --archived --policy policy.toml
               curl -s "$URL/v1/attestation?nonce=$NONCE" | strongroom verify - --live --nonce $NONCE --policy p.toml
     """
+    from attestation.advice import advice_on
     from attestation.anchors import AWS_NITRO_ROOT_G1
     from attestation.errors import Rejected
     from attestation.verifier import verify as judge
@@ -75,7 +76,7 @@ def verify(
                 {"verdict": "rejected", "code": rejected.code, "expected": rejected.expected, "actual": rejected.actual}
             )
         else:
-            click.echo(f"rejected: {rejected}")
+            click.echo(f"rejected: {rejected}; {advice_on(rejected.code)}")
         return EXIT_FAILED
     _print(verified, as_json)
     return 0

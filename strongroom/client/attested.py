@@ -49,10 +49,11 @@ class AttestedKey:
         except Rejected as rejection:
             raise AttestationRefused.from_rejection(rejection) from None
         except ProtocolError as error:
-            raise AttestationRefused(str(error)) from None
+            raise AttestationRefused(str(error), "use a client of the enclave's version") from None
         except StopIteration:
             names = ", ".join(suite.name for suite in suites)
-            raise AttestationRefused(f"expected a key of suite {names}, got other suites only") from None
+            reason = f"expected a key of suite {names}, got other suites only"
+            raise AttestationRefused(reason, "accept one of them with suites=, or use a newer enclave") from None
         return cls(configuration, verified, _GUARD)
 
     @property
@@ -91,5 +92,5 @@ class Terms:
         except Rejected as rejection:
             raise AttestationRefused.from_rejection(rejection) from None
         except AttestationError as error:
-            raise AttestationRefused(str(error)) from None
+            raise AttestationRefused(str(error), "correct the policy") from None
         return AttestedKey.from_verified(verified, keys, suites=self.suites)

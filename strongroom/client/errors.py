@@ -20,6 +20,7 @@ it lists when the caller names none (64 lower-case characters each at most).
 
 from typing import ClassVar
 
+from attestation.advice import advice_on
 from attestation.errors import Rejected
 from strongroom.protocol.payloads import Failure, FailureCode
 from strongroom.protocol.problems import Problem
@@ -75,18 +76,23 @@ class TimedOut(StrongroomError):
 
 
 class AttestationRefused(StrongroomError):
-    """The evidence does not satisfy the policy. `rejection` is the verifier's own, None when the keys are unusable."""
+    """The evidence is not good enough. `rejection` is the verifier's own, None when the keys are unusable."""
 
     code, exit_code = "attestation-refused", 3
 
-    def __init__(self, reason: str, rejection: Rejected | None = None) -> None:
-        super().__init__(f"{reason}; nothing was sealed to it: compare the policy with the measurements of the release")
+    def __init__(self, reason: str, advice: str, rejection: Rejected | None = None) -> None:
+        super().__init__(f"{reason}; nothing was sealed to it: {advice}")
         self.rejection = rejection
 
     @classmethod
     def from_rejection(cls, rejection: Rejected) -> "AttestationRefused":
         """Wrap what the verifier raised."""
-        return cls(str(rejection), rejection)
+        return cls(str(rejection), advice_on(rejection.code), rejection)
+
+    @property
+    def reason(self) -> str | None:
+        """The verifier's rejection code."""
+        return None if self.rejection is None else self.rejection.code.value
 
 
 class GatewayProblem(StrongroomError):
@@ -137,3 +143,8 @@ class RequestRefused(StrongroomError):
         super().__init__(f"the enclave refused the request, {failure.code}: {failure.detail}")
         self.failure_code: FailureCode = failure.code
         self.detail = failure.detail
+
+    @property
+    def reason(self) -> str:
+        """The enclave's code."""
+        return self.failure_code

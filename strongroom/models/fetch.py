@@ -40,11 +40,18 @@ def _download(recipe: Recipe, directory: Path, timeout_s: float) -> None:
     command = [sys.executable, *_PIP, *_DOWNLOAD, "--dest", str(directory), "--requirement", str(requirements)]
     try:
         # pip's messages go to the user's terminal, not through us: they can name an index and its credentials.
-        code = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=timeout_s, check=False).returncode
+        code = subprocess.run(
+            command, stdout=subprocess.DEVNULL, timeout=timeout_s, check=False, env=_environment(directory)
+        ).returncode
     except subprocess.TimeoutExpired:
         raise FetchFailed(_advice(recipe, directory.parent, f"nothing after {timeout_s:g} s")) from None
     if code != 0:
         raise FetchFailed(_advice(recipe, directory.parent, f"exit code {code} (pip's own message stands above)"))
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    """The user's, but for one thing: pip asks for rustc's version, and rustup's stand-in for it writes below HOME."""
+    return {**os.environ, "RUSTUP_HOME": str(directory)}
 
 
 def _check(recipe: Recipe, downloaded: Path) -> None:

@@ -26,7 +26,7 @@ def write_package(directory: Path, manifest: ModelManifest, files: Mapping[str, 
     described = [_describe(name, data) for name, data in sorted(files.items())]
     text = manifest_text(structs.replace(manifest, files=described))
     ModelManifest.from_bytes(text)
-    _require_vacant(directory)
+    require_vacant(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".package-", dir=directory.parent) as temporary:
         draft = Path(temporary) / "package"
@@ -77,9 +77,10 @@ def _describe(name: str, data: bytes) -> ModelFile:
     return ModelFile(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def _require_vacant(directory: Path) -> None:
+def require_vacant(directory: Path) -> None:
+    """Raise PackageInvalid unless `directory` can take a new package: it is absent or empty."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise PackageInvalid(f"{directory}: expected no such directory or an empty one; remove it first")
+        raise PackageInvalid(f"{directory}: expected no such directory or an empty one, got files; remove it first")
 
 
 def _read_manifest(path: Path) -> bytes:

@@ -51,7 +51,7 @@ class KMSSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The parent's IAM role; the key policy must not let it change the policy."""
     fips: bool = False
     ca_pem: Annotated[str, Meta(max_length=16 << 10)] = ""
-    """PEM roots for TLS to KMS; empty means Amazon's roots. Set only for a simulator or a private endpoint."""
+    """PEM roots for TLS to KMS; empty means Amazon's roots. Set only for a simulator."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,11 +36,6 @@ class Suite(IntEnum):
         kem = hpke.KEM.MLKEM768_X25519 if self is Suite.XWING else hpke.KEM.X25519
         return hpke.Suite(kem, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
-    @property
-    def encapsulated_bytes(self) -> int:
-        """Length of `enc`, which stands before the ciphertext."""
-        return 1120 if self is Suite.XWING else 32
-
 
 PublicKey = hpke.MLKEM768X25519PublicKey | X25519PublicKey
 PrivateKey = hpke.MLKEM768X25519PrivateKey | X25519PrivateKey

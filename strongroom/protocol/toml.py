@@ -24,7 +24,8 @@ def decode(data: bytes, kind: type[T], what: str, max_bytes: int) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise InvalidDocument(f"{what}: {error}") from None
+        rule, _, path = str(error).partition(" - at ")
+        raise InvalidDocument(f"{what}: {rule[0].lower()}{rule[1:]}; correct {path or 'its fields'}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -62,8 +62,9 @@ class Appliance:
 
     def stop(self) -> None:
         """Stop every part, last started first."""
-        for name in reversed(list(self.parts)):
-            self.parts.pop(name).stop()
+        with signals_deferred():  # an impatient second Ctrl-C would leave the rest behind
+            for name in reversed(list(self.parts)):
+                self.parts.pop(name).stop()
 
     def start_enclave(self) -> Part:
         """Start the enclave; also after it was killed, when the gateway provisions it again."""

@@ -11,22 +11,21 @@ from pathlib import Path
 _CHUNK = 16 << 20
 
 
-class Canary:
-    """A random prompt that occurs nowhere else, and all the forms it could leak in."""
+class Secret:
+    """Bytes that occur nowhere else, and the forms they could leak in."""
 
-    def __init__(self) -> None:
-        self.text = f"canary-{secrets.token_hex(12)}-ü"
-        utf8 = self.text.encode()
-        forms = {
-            "utf-8": [utf8],
-            "utf-16": [self.text.encode("utf-16-le")],
-            "hex lower": [utf8.hex().encode()],
-            "hex upper": [utf8.hex().upper().encode()],
-            "base64": [self._base64_core(utf8, shift) for shift in range(3)],
-            "json": [json.dumps(self.text)[1:-1].encode()],
+    def __init__(self, raw: bytes) -> None:
+        self.leaks = {
+            "raw": [raw],
+            "hex lower": [raw.hex().encode()],
+            "hex upper": [raw.hex().upper().encode()],
+            "base64": [self._base64_core(raw, shift) for shift in range(3)],
+            **self._more_forms(),
         }
-        self.forms = {name: [re.escape(form) for form in listed] for name, listed in forms.items()}
-        self._pattern = re.compile(b"|".join(form for listed in self.forms.values() for form in listed))
+        self._pattern = re.compile(b"|".join(re.escape(leak) for leaks in self.leaks.values() for leak in leaks))
+
+    def _more_forms(self) -> dict[str, list[bytes]]:
+        return {}
 
     def count(self, data: bytes | bytearray) -> int:
         """How often any form occurs."""
@@ -47,6 +46,17 @@ class Canary:
         encoded = base64.b64encode(b"\0" * shift + data)
         start = (shift * 8 + 5) // 6
         return encoded[start : (shift + len(data)) * 8 // 6]
+
+
+class Canary(Secret):
+    """A random prompt, which as a text has two more forms."""
+
+    def __init__(self) -> None:
+        self.text = f"canary-{secrets.token_hex(12)}-ü"
+        super().__init__(self.text.encode())
+
+    def _more_forms(self) -> dict[str, list[bytes]]:
+        return {"utf-16": [self.text.encode("utf-16-le")], "json": [json.dumps(self.text)[1:-1].encode()]}
 
 
 def _memory(pid: int) -> Iterator[bytes]:

@@ -1,7 +1,10 @@
 """The promise: what the host holds is searched for a prompt and an answer that went through (docs/promises.md)."""
 
+import base64
+import json
 import secrets
 import socket
+import struct
 import subprocess
 import sys
 import urllib.error
@@ -16,7 +19,7 @@ from strongroom.protocol.constants import MEDIA_SEALED_REQUEST
 from strongroom.protocol.tensors import Tensor
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.part import Part
-from tests.appliance.canary import Canary
+from tests.appliance.canary import Canary, Secret
 from tests.appliance.conftest import client_of
 from tests.appliance.taps import Tap
 
@@ -44,7 +47,7 @@ def tapped(packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> It
         appliance.egress.close()
 
 
-def held_by_the_host(canary: Canary, appliance: TappedAppliance, traffic: Tap) -> dict[str, int]:
+def held_by_the_host(canary: Secret, appliance: TappedAppliance, traffic: Tap) -> dict[str, int]:
     """Occurrences by place: traffic, files and logs, memory of every process of the host side."""
     places = {"client traffic": canary.count(traffic.seen), "enclave traffic": canary.count(appliance.api.seen)}
     places["egress traffic"] = canary.count(appliance.egress.seen)
@@ -64,7 +67,7 @@ def test_no_prompt_and_no_answer_is_found_at_the_host(tapped: TappedAppliance) -
     with client_of(tapped, f"http://127.0.0.1:{traffic.port}") as client:
         client.chat(canary.text, model="tiny-decoder", max_tokens=8)
         list(client.chat(canary.text, model="tiny-decoder", max_tokens=8, stream=True))
-        client.embed([canary.text])
+        [vector] = client.embed([canary.text])
         # A tensor model returns what it was given, transformed; a refusal could quote it.
         with pytest.raises(RequestRefused):
             client.infer("tiny-tensor", {canary.text: Tensor("uint8", [40], canary.text.encode()[:40].ljust(40))})
@@ -72,11 +75,13 @@ def test_no_prompt_and_no_answer_is_found_at_the_host(tapped: TappedAppliance) -
             client.chat(canary.text * 1000, model="tiny-decoder")
         with pytest.raises(RequestRefused):
             client.chat(canary.text, model="tiny-tensor")
-    found = held_by_the_host(canary, tapped, traffic)
+    answer = Secret(struct.pack(f"<{len(vector)}f", *vector))
+    for secret in (canary, answer):
+        found = held_by_the_host(secret, tapped, traffic)
+        assert found == dict.fromkeys(found, 0)
     traffic.close()
     assert len(traffic.seen) > 10_000
     assert len(tapped.api.seen) > 10_000
-    assert found == dict.fromkeys(found, 0)
 
 
 def test_positive_control_a_client_that_forgets_to_seal_is_found(tapped: TappedAppliance) -> None:
@@ -96,18 +101,22 @@ def test_positive_control_a_client_that_forgets_to_seal_is_found(tapped: TappedA
     assert found["enclave traffic"] == 2
 
 
-@pytest.mark.parametrize("form", Canary().forms)
+@pytest.mark.parametrize("form", Canary().leaks)
 def test_positive_control_every_form_is_found_in_bytes_and_files(form: str, tmp_path: Path) -> None:
     canary = Canary()
-    for number, pattern in enumerate(canary.forms[form]):
-        leak = (
-            pattern.replace(b"\\", b"")
-            if form != "json"
-            else canary.text.encode("unicode_escape").replace(b"\\xfc", b"\\u00fc")
-        )
+    for number, leak in enumerate(canary.leaks[form]):
         assert canary.count(b"before" + leak + b"after") == 1
         (tmp_path / str(number)).write_bytes(secrets.token_bytes(100) + leak)
-    assert canary.count_in_files(tmp_path) == len(canary.forms[form])
+    assert canary.count_in_files(tmp_path) == len(canary.leaks[form])
+
+
+def test_the_forms_are_the_encodings_that_others_would_make() -> None:
+    canary = Canary()
+    raw = canary.text.encode()
+    made = [raw, raw.hex().encode(), raw.hex().upper().encode(), canary.text.encode("utf-16-le")]
+    made += [base64.b64encode(b"x" * shift + raw + b"tail") for shift in range(6)]
+    made.append(json.dumps({"prompt": canary.text}).encode())
+    assert [canary.count(encoded) for encoded in made] == [1] * len(made)
 
 
 def test_positive_control_a_process_that_holds_it_is_found() -> None:

@@ -150,13 +150,14 @@ def test_bad_use_is_one_sentence_and_an_exit_code(appliance: Appliance, argument
 
 def test_the_enclaves_log_is_read_through_its_own_port(appliance: Appliance, client: Client) -> None:
     client.chat("secret words", model="tiny-decoder", max_tokens=1)
-    result = run(appliance, "logs", "unix:log.sock")
+    result = run(appliance, "logs", "unix:log.sock", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["state"] for line in lines if line["event"] == "state"] == [
         "booted", "configured", "catalogued", "key-checked", "released", "ready",
     ]  # fmt: skip
     assert {"event": "request", "status": 200} in lines
     assert b"secret" not in result.stdout
+    assert b"request       status=200" in run(appliance, "logs", "unix:log.sock").stdout
 
 
 def test_predicted_measurements_are_the_attested_ones(appliance: Appliance, client: Client, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_predicted_measurements_are_the_attested_ones(appliance: Appliance, clie
     measure = run(appliance, "deployment", "measure", str(appliance.deployment.configuration), "--json")
     assert json.loads(measure.stdout)["pcr17"] == status.pcrs[17]
     image = run(appliance, "simulator", "measure", "--json")
-    assert json.loads(image.stdout) == {f"pcr{index}": status.pcrs[index] for index in range(3)}
+    assert json.loads(image.stdout) == {"simulated": True, **{f"pcr{index}": status.pcrs[index] for index in range(3)}}
     root = run(appliance, "simulator", "root", "--state=.")
     assert root.stdout == appliance.endpoint.anchor.read_bytes()
 

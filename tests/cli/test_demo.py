@@ -43,6 +43,20 @@ def test_it_leaves_nothing_behind_when_ended(number: signal.Signals, tmp_path: P
     assert not left
 
 
+def test_an_impatient_second_interrupt_leaves_nothing_behind_either(tmp_path: Path) -> None:
+    build_tiny_tensor(tmp_path / ".models" / "tiny")
+    command = [sys.executable, "-m", "strongroom", "demo", "--model", "tiny", "--prompt", "x"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        assert running.stdout is not None
+        next(line for line in running.stdout if b"gateway" in line)
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.1)  # into the middle of the shutdown, which takes longer
+        running.send_signal(signal.SIGINT)
+        running.stdout.read()
+    assert running.returncode == 130
+    assert not of_folder(tmp_path)
+
+
 @pytest.mark.parametrize("prompt", ["-", "--help", "canary"])
 def test_the_prompt_is_no_argument_of_a_process(prompt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[list[str], bytes]] = []

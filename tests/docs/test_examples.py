@@ -94,7 +94,7 @@ def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_pa
     catalogue = json.loads(run([*steps["model catalogue"], "--json"], tmp_path).stdout)
     measured = json.loads(run([*steps["deployment measure"], "--json"], tmp_path).stdout)
     checked = json.loads(run([*steps["deployment check"], "--json"], tmp_path).stdout)
-    assert checked["keys"] == [{"id": "models", "purpose": "model", "arn": arn}]
+    assert [(entry["id"], entry["purpose"], entry["arn"]) for entry in checked["key"]] == [("models", "model", arn)]
     pcrs = {**image_pcrs(), 3: parent_role_pcr3(PARENT_ROLE)}
     pcrs |= {16: bytes.fromhex(catalogue["pcr16"]), 17: bytes.fromhex(measured["pcr17"])}
     (tmp_path / "policy.toml").write_text(dump_measurements([Measurements(pcrs)]))
