@@ -112,8 +112,8 @@ class BootSequence:
         """CATALOGUED → KEY_CHECKED: the enclave itself judges every configured key and its policy (R11)."""
         async with self._step:
             self._expect(BootState.CATALOGUED)
-            for arn in {entry.arn: entry for entry in self.configuration.key}.values():
-                await asyncio.to_thread(self._check_key, arn)
+            for entry in {entry.arn: entry for entry in self.configuration.key}.values():
+                await asyncio.to_thread(self._check_key, entry)
             self._enter(BootState.KEY_CHECKED)
 
     async def release(self, model_id: str, head: bytes) -> None:

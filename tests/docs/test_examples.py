@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from attestation.key_policy.linter import lint_key
 from attestation.measurements import parent_role_pcr3
 from attestation.policy import Measurements
 from attestation.policy_file import dump_measurements
+from parent.settings import Limits
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.image import image_pcrs
@@ -138,3 +140,12 @@ def test_make_targets_that_the_readme_names_exist() -> None:
     targets = set(re.findall(r"^[^#\n]*\bmake ([a-z-]+) ", "\n".join(blocks(ROOT / "README.md", "sh")), re.M))
     assert {"demo", "test"} <= targets
     assert {target for target in targets if f"\n{target}:" not in makefile} == set()
+
+
+def test_the_settings_of_the_gateway_are_those_of_the_page() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    rows = dict(re.findall(r"^\| `(STRONGROOM_[A-Z_]+)` \| (\d+) \|", text, re.MULTILINE))
+    pairs = re.findall(r"^\| `(STRONGROOM_\w+_S)`, `(STRONGROOM_\w+_S)` \| (\d+), (\d+) \|", text, re.MULTILINE)
+    shown = {**rows, **{name: value for first, second, a, b in pairs for name, value in ((first, a), (second, b))}}
+    defaults = {f"STRONGROOM_{field.name.upper()}": field.default for field in fields(Limits)}
+    assert {name: float(value) for name, value in shown.items()} == defaults
