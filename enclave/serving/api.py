@@ -76,11 +76,11 @@ class APIApp:
     async def _sealed(self, scope: Scope, receive: Receive, send: Send) -> None:
         if dict(scope["headers"]).get(b"content-type") != MEDIA_SEALED_REQUEST.encode():
             raise Refused(Problem.REJECTED)
+        message = await self._read(receive)
         if self._free == 0:
             raise Refused(Problem.BUSY)
-        self._free -= 1
+        self._free -= 1  # only now: callers that send slowly must not keep others out
         try:
-            message = await self._read(receive)
             opened = self._service.open(message)
             await start(send, 200, opened.media_type)
             async with aclosing(self._service.answer(opened)) as pieces:

@@ -1,0 +1,72 @@
+"""The client-facing application: who waits for whom."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from enclave.asgi import Message
+from enclave.serving.api import APIApp
+from strongroom.protocol.configuration import Limits
+from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, MEDIA_SEALED_RESPONSE
+from strongroom.protocol.problems import Problem
+from tests.enclave.test_service import INFER, Caller, ready
+
+HEADERS = [(b"content-type", MEDIA_SEALED_REQUEST.encode())]
+
+
+class Exchange:
+    """One POST /v1/sealed: its pieces arrive as they are put in, its answer is kept."""
+
+    def __init__(self, app: APIApp) -> None:
+        self.body: asyncio.Queue[Message] = asyncio.Queue()
+        self.sent: list[Message] = []
+        scope = {"type": "http", "method": "POST", "path": "/v1/sealed", "query_string": b"", "headers": HEADERS}
+        self.task = asyncio.ensure_future(app(scope, self.body.get, self._send))
+
+    async def _send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    async def put(self, pieces: Sequence[bytes], *, more: bool = False) -> None:
+        """Bytes of the body; the last piece ends it unless there is `more`."""
+        for number, piece in enumerate(pieces):
+            await self.body.put({"type": "http.request", "body": piece, "more_body": more or number < len(pieces) - 1})
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        return int(self.sent[0]["status"])
+
+
+def app_of(caller: Caller) -> APIApp:
+    return APIApp(caller.enclave.boot, caller.service, caller.enclave.log)
+
+
+async def test_a_caller_who_sends_slowly_keeps_nobody_out(tensor_dir: Path) -> None:
+    caller = await ready(tensor_dir, limits=Limits(max_in_flight=1))
+    app = app_of(caller)
+    slow, quick = Exchange(app), Exchange(app)
+    message = caller.seal(INFER, model="tiny-tensor")
+    await slow.put([message[:100]], more=True)
+    await quick.put([caller.seal(INFER, model="tiny-tensor")])
+    await asyncio.wait_for(quick.task, 10)
+    assert quick.status == 200
+    assert dict(quick.sent[0]["headers"])[b"content-type"] == MEDIA_SEALED_RESPONSE.encode()
+    await slow.put([message[100:]])
+    await asyncio.wait_for(slow.task, 10)
+    assert slow.status == 200
+
+
+async def test_more_than_the_measured_number_in_flight_are_busy(tensor_dir: Path) -> None:
+    caller = await ready(tensor_dir, limits=Limits(max_in_flight=1))
+    app = app_of(caller)
+    exchanges = [Exchange(app) for _ in range(3)]
+    for exchange in exchanges:
+        await exchange.put([caller.seal(INFER, model="tiny-tensor")])
+    await asyncio.gather(*(exchange.task for exchange in exchanges))
+    assert sorted(exchange.status for exchange in exchanges) == [200, 503, 503]
+    refused = next(exchange for exchange in exchanges if exchange.status == 503)
+    assert refused.sent[1]["body"] == Problem.BUSY.to_bytes()
+    again = Exchange(app)
+    await again.put([caller.seal(INFER, model="tiny-tensor")])
+    await again.task
+    assert again.status == 200
