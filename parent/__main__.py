@@ -8,7 +8,7 @@ from typing import NoReturn
 from parent.app import create_app
 from parent.errors import SettingsError
 from parent.events import emit
-from parent.serving import gateway_server, public_listener
+from parent.serving import gateway_server, public_listener, raise_descriptor_limit
 from parent.settings import Settings
 
 
@@ -34,6 +34,7 @@ def main() -> None:
         _give_up(str(error))
     except OSError as error:
         _give_up(f"expected a free port {settings.port} on {settings.host} ({error.strerror})")
+    raise_descriptor_limit(settings.limits)
     emit("listening", port=listener.getsockname()[1])
     gateway_server(app, settings).run(sockets=[listener])
 

@@ -2,6 +2,8 @@
 
 from aiohttp import BaseConnector, ClientConnectorError, ClientRequest, ClientTimeout
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from strongroom.transport.addresses import Address
@@ -17,6 +19,14 @@ class SocketConnector(BaseConnector):
     def __init__(self, address: Address, *, connect_timeout_s: float, limit: int) -> None:
         super().__init__(keepalive_timeout=_IDLE_S, limit=limit)
         self._address, self._connect_timeout_s = address, connect_timeout_s
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        # aiohttp judges a connection when it returns to the pool; what arrives later would answer the next question.
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
     async def _create_connection(
         self,

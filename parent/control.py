@@ -43,7 +43,7 @@ class Control:
                 raise EnclaveBroken(f"expected 200 from /boot, got {answer.status}")
         try:
             return msgspec.json.decode(body, type=_Boot).state
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise EnclaveBroken("expected a known state from /boot, got something else") from None
 
     async def configure(self, configuration: bytes) -> None:

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, field
 
 import botocore.session
-from botocore.exceptions import BotoCoreError
 
 from parent.errors import CredentialsUnavailable
 
@@ -41,7 +40,7 @@ def read_credentials(at_ms: int) -> Credentials:
     try:
         found = botocore.session.Session().get_credentials()
         frozen = found.get_frozen_credentials() if found else None
-    except BotoCoreError as error:
+    except Exception as error:  # the chain runs processes and parsers, and raises whatever they raise
         raise CredentialsUnavailable(f"expected credentials, got {type(error).__name__}") from None
     if found is None or frozen is None or not frozen.access_key or not frozen.secret_key:
         raise CredentialsUnavailable("expected credentials in the environment, a profile or the instance role")

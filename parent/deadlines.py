@@ -52,11 +52,15 @@ class GuardedProtocol(HttpToolsProtocol):
     # asyncio's callbacks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Admit the connection, or answer `busy` when there are too many."""
+        """Admit the connection, or answer `busy` when there are too many; cut it when that is too much as well."""
         super().connection_made(transport)
         # With no buffer of its own the transport reports the first byte that the client does not take.
         transport.set_write_buffer_limits(high=0)
-        if len(self.connections) > self.limits.max_connections:
+        # A refused connection lingers and is counted: twice the limit bounds the descriptors that clients can take.
+        if len(self.connections) > 2 * self.limits.max_connections:
+            self._refused = True
+            transport.abort()
+        elif len(self.connections) > self.limits.max_connections:
             self._refuse(Problem.BUSY)
         else:
             self._expect_head()
@@ -80,6 +84,8 @@ class GuardedProtocol(HttpToolsProtocol):
         framing = self._received_bytes - self._body_bytes
         if framing > self.limits.max_header_bytes + _FRAMING_BYTES_PER_BODY_BYTE * self._body_bytes:
             self._refuse(Problem.HEADERS_TOO_LARGE)
+        if self._deadline is None and not self._answering:
+            self._expect_next()
 
     def pause_writing(self) -> None:
         """The client does not read: it has so long to begin again."""
@@ -99,6 +105,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._answering:
             self._pipelined = True
             raise _Refused
+        if self._deadline is None:  # behind the body of an answered request, in one segment
+            self._expect_head()
+            self._heard = True
         self._body_bytes = self._head_bytes = 0
         super().on_message_begin()
 
@@ -137,6 +146,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def _expect_head(self) -> None:
         self._began_s = self.loop.time()
         self._arm(self._began_s + self.limits.head_timeout_s, self._head_expired)
+
+    def _expect_next(self) -> None:
+        """A body ended after its answer: uvicorn's idle timer began with the answer, and its bytes stopped it."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _arm(self, at_s: float, expired: Callable[[], None]) -> None:
         self._disarm()

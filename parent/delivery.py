@@ -41,12 +41,18 @@ class SealedModel:
         return cls(model_id, path, start[:length], path.stat().st_size - length)
 
     async def weights(self) -> AsyncIterator[bytes]:
-        """Everything behind the head, in writes of 64 KiB. Raises OSError."""
-        file = await asyncio.to_thread(self.path.open, "rb")
-        with file:
-            file.seek(len(self.head))
-            while chunk := await asyncio.to_thread(file.read, _WRITE_BYTES):
-                yield chunk
+        """Everything behind the head, in writes of 64 KiB. Raises SourceUnusable, also when the file has shrunk."""
+        left = self.weights_bytes
+        try:
+            with await asyncio.to_thread(self.path.open, "rb") as file:
+                file.seek(len(self.head))
+                while chunk := await asyncio.to_thread(file.read, min(_WRITE_BYTES, left)):
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise SourceUnusable(f"{self.path.name}: expected a readable file ({error.strerror})") from None
+        if left:  # the enclave would wait for the rest until its time is over
+            raise SourceUnusable(f"{self.path.name}: expected {left} more bytes, got a file that has shrunk")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The last net: an error that nobody foresaw becomes `internal`, and its place, never its text, goes to the log."""
 
+import asyncio
 import traceback
 from collections.abc import Callable
 
@@ -36,6 +37,8 @@ class Faults:
             await self._app(scope, receive, watched_send)
         except GatewayError as error:
             problem = self._problem_of(error)
+        except asyncio.CancelledError:  # the drain's time is over: uvicorn would answer in its own words
+            problem = Problem.BUSY
         except Exception as error:
             problem = _unforeseen(error)
         else:

@@ -22,6 +22,8 @@ from strongroom.protocol.problems import Problem
 from strongroom.transport.addresses import Address
 
 _CONTROL_EXCHANGES = 2
+_PROBE_EXCHANGES = 1
+_PROBE_TIMEOUT_S = 10.0
 
 
 class Gateway:
@@ -33,7 +35,13 @@ class Gateway:
         self.link = EnclaveLink(
             settings.enclave_api, timeout_s=limits.enclave_timeout_s, max_exchanges=limits.max_exchanges
         )
-        self.readiness = Readiness(self.link, Trust.load(settings), now_ms=_now_ms, monotonic_s=time.monotonic)
+        # A way of its own: clients that fill the link say nothing about the enclave.
+        self._probe = EnclaveLink(
+            settings.enclave_api,
+            timeout_s=min(limits.enclave_timeout_s, _PROBE_TIMEOUT_S),
+            max_exchanges=_PROBE_EXCHANGES,
+        )
+        self.readiness = Readiness(self._probe, Trust.load(settings), now_ms=_now_ms, monotonic_s=time.monotonic)
         metrics.watch_ready(lambda: self.readiness.ready)
         self._settings = settings
         self._provisioner: Provisioner | None = None
@@ -53,6 +61,7 @@ class Gateway:
         """Open the links and keep the background work going while the application runs."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.link)
+            await stack.enter_async_context(self._probe)
             await stack.enter_async_context(_background("readiness", self.readiness.run()))
             if self._settings.sources is not None and self._settings.enclave_control is not None:
                 await self._provision(stack, self._settings.enclave_control, self._settings.sources)

@@ -10,7 +10,7 @@ import aiohttp
 
 from parent.answer import Answer
 from parent.connector import SocketConnector
-from parent.errors import EnclaveBusy, EnclaveTimedOut, EnclaveUnreachable
+from parent.errors import EnclaveBusy, EnclaveTimedOut, EnclaveUnreachable, GatewayError
 from strongroom.transport.addresses import Address
 
 _CONNECT_TIMEOUT_S = 3.0
@@ -60,7 +60,8 @@ class EnclaveLink:
     ) -> AsyncIterator[Answer]:
         """One question, and its answer as it arrives; `timeout_s` (default: the link's) bounds the whole.
 
-        Raises EnclaveBusy, EnclaveUnreachable, EnclaveTimedOut; also when the answer breaks off inside the block.
+        Raises EnclaveBusy, EnclaveUnreachable, EnclaveTimedOut; also when the answer breaks off inside the block. A
+        GatewayError that the body raises passes.
         """
         if self._in_flight >= self._max_exchanges:
             raise EnclaveBusy(f"expected at most {self._max_exchanges} exchanges in flight, got one more")
@@ -77,6 +78,8 @@ class EnclaveLink:
         except TimeoutError:
             raise EnclaveTimedOut(f"expected a whole answer within {timeout_s or self._timeout_s} s") from None
         except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error.__cause__, GatewayError):  # the body's own, which aiohttp has wrapped
+                raise error.__cause__ from None
             raise EnclaveUnreachable(f"the enclave did not answer ({type(error).__name__})") from None
         finally:
             self._in_flight -= 1

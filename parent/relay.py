@@ -18,7 +18,7 @@ from strongroom.protocol.constants import (
 )
 
 _OPENING_BYTES = 64 << 10
-"""An exchange starts when the body ended or this much of it is here: a slow sender holds no place in the enclave."""
+"""An exchange starts when the body ended or this much of it is here: most slow senders never reach the enclave."""
 
 
 class ClientBody:
@@ -80,7 +80,7 @@ class SealedRelay(Response):
         body = await _upload(client)
         headers = {"Content-Type": MEDIA_SEALED_REQUEST}
         if length is not None:
-            headers["Content-Length"] = length
+            headers["Content-Length"] = length.strip()  # the parser lets trailing spaces stand
         async with self._link.exchange("POST", PATH_SEALED, body=body, headers=headers) as answer:
             answer.expect(MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM)
             await _forward(answer, send)

@@ -1,6 +1,7 @@
 """uvicorn, set up the one way that the gateway is meant to run."""
 
 import math
+import resource
 import socket
 from typing import Any
 
@@ -8,13 +9,30 @@ import uvicorn
 from fastapi import FastAPI
 
 from parent.deadlines import guarded_protocol
-from parent.settings import Settings
+from parent.settings import Limits, Settings
+
+_BACKLOG = 512
+"""Connections that asyncio may accept in one turn, before any of them is judged."""
+_OTHER_DESCRIPTORS = 64
 
 
 def public_listener(settings: Settings) -> socket.socket:
     """The listening socket of the public port, before anything else is started. Raises OSError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     return socket.create_server((settings.host, settings.port), family=family)
+
+
+def raise_descriptor_limit(limits: Limits) -> None:
+    """Let the process open as many descriptors as these limits may need, if the hard limit allows it.
+
+    Without one, asyncio cannot accept, and says so with a traceback for every place in the backlog.
+    """
+    needed = 2 * limits.max_connections + limits.max_exchanges + _BACKLOG + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        needed = min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def gateway_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
@@ -32,6 +50,7 @@ def gateway_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
+        "backlog": _BACKLOG,
         "timeout_keep_alive": math.ceil(limits.idle_timeout_s),
         "timeout_graceful_shutdown": math.ceil(limits.drain_timeout_s),
     }

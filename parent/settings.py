@@ -22,7 +22,7 @@ class Limits:
     max_body_bytes: int = MAX_SEALED_REQUEST_BYTES
     max_header_bytes: int = 16 << 10
     max_connections: int = 512
-    max_exchanges: int = 256
+    max_exchanges: int = 64
     """Requests in flight towards the enclave; more are answered `busy` at once."""
     head_timeout_s: float = 5.0
     request_timeout_s: float = 15.0

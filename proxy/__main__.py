@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import resource
 import signal
 from collections.abc import Sequence
 from ipaddress import ip_network
@@ -14,6 +15,8 @@ from strongroom.transport.addresses import Address, parse_address
 from strongroom.transport.sockets import listen
 
 _REPORT_S = 60.0
+_OTHER_DESCRIPTORS = 256
+"""Beside two for each connection: the backlog that asyncio accepts in one turn, and the process's own."""
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -23,6 +26,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--allow-private", type=ip_network, action="append", default=[], metavar="CIDR")
     parser.add_argument("--max-connections", type=int, default=EgressLimits.max_connections, metavar="N")
     return parser.parse_args(argv)
+
+
+def _raise_descriptor_limit(max_connections: int) -> None:
+    """As far as the hard limit allows; without one, asyncio cannot accept and floods standard error."""
+    needed = 2 * max_connections + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        needed = min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 async def _run(address: Address, proxy: EgressProxy) -> None:
@@ -47,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _arguments(argv)
     allow_list = AllowList(tuple(arguments.allow), tuple(arguments.allow_private))
     limits = EgressLimits(max_connections=arguments.max_connections)
+    _raise_descriptor_limit(limits.max_connections)
     asyncio.run(_run(arguments.listen, EgressProxy(allow_list, limits)))
 
 

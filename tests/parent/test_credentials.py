@@ -1,6 +1,7 @@
 import datetime
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import botocore.session
 import pytest
@@ -42,6 +43,29 @@ def test_none_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_broken_chain_is_said_without_content(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")  # and no secret beside it
     with pytest.raises(CredentialsUnavailable, match=r"^expected credentials, got PartialCredentialsError$"):
+        read_credentials(0)
+
+
+@pytest.mark.parametrize(
+    ("expiry", "kind"), [("2020-01-01T00:00:00Z", "RuntimeError"), ("canary", "ParserError")], ids=["past", "garbage"]
+)
+def test_whatever_the_chain_raises_is_said_without_content(
+    monkeypatch: pytest.MonkeyPatch, expiry: str, kind: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", expiry)
+    with pytest.raises(CredentialsUnavailable, match=rf"^expected credentials, got {kind}$"):
+        read_credentials(0)
+
+
+@pytest.mark.parametrize("program", ["echo canary", "echo []", "/nonexistent"])
+def test_a_broken_credential_process_is_said_without_content(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str
+) -> None:
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {program}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(CredentialsUnavailable, match=r"^expected credentials, got [A-Za-z]+$"):
         read_credentials(0)
 
 

@@ -79,6 +79,26 @@ async def test_an_answered_request_whose_body_never_ends_is_cut(tmp_path: Path) 
         assert problem_of(await connection.rest()) is Problem.NOT_FOUND
 
 
+@pytest.mark.parametrize("rest", [b"123456789", b"123456789\r\n"])
+async def test_a_body_that_ends_after_its_answer_leaves_an_idle_connection(tmp_path: Path, rest: bytes) -> None:
+    async with gateway_to(tmp_path, **LIMITS) as gateway:
+        connection = await gateway.raw(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        assert problem_of(await connection.reader.readuntil(b"}")) is Problem.NOT_FOUND
+        await connection.send(rest)
+        async with asyncio.timeout(2 * PATIENCE_S):
+            assert await connection.rest() == b""
+
+
+@pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\nX:"])
+async def test_half_a_head_right_behind_such_a_body_is_timed_out(tmp_path: Path, head: bytes) -> None:
+    async with gateway_to(tmp_path, **LIMITS) as gateway:
+        connection = await gateway.raw(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        assert problem_of(await connection.reader.readuntil(b"}")) is Problem.NOT_FOUND
+        await connection.send(b"123456789" + head)
+        async with asyncio.timeout(PATIENCE_S):
+            assert problem_of(await connection.rest()) is Problem.TIMED_OUT
+
+
 async def test_an_idle_connection_is_closed_after_its_answer(tmp_path: Path) -> None:
     async with gateway_to(tmp_path, **LIMITS) as gateway:
         connection = await gateway.raw(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -214,6 +234,18 @@ async def test_connections_beyond_the_limit_are_told_busy(tmp_path: Path) -> Non
         again = await gateway.raw(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
         assert await again.reader.readuntil(b'{"live":true}')
         for connection in [*kept, again]:
+            connection.close()
+
+
+async def test_refused_connections_are_bounded_as_well(tmp_path: Path) -> None:
+    async with gateway_to(tmp_path, max_connections=2) as gateway:
+        admitted = [await gateway.raw() for _ in range(2)]
+        refused = [await gateway.raw() for _ in range(2)]
+        for connection in refused:
+            assert problem_of(await connection.reader.readuntil(b"}")) is Problem.BUSY
+        assert await (await gateway.raw()).rest() == b""
+        assert len(gateway.server.server_state.connections) <= 4
+        for connection in [*admitted, *refused]:
             connection.close()
 
 

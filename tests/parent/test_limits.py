@@ -61,6 +61,15 @@ async def test_a_body_of_exactly_the_limit_passes(tmp_path: Path) -> None:
         assert (await gateway.seal(bytes(MAX + 1))).problem is Problem.TOO_LARGE
 
 
+@pytest.mark.parametrize("length", [b"5", b"5  ", b"0005"])
+async def test_a_length_passes_as_the_parser_allows_it_to_be_written(tmp_path: Path, length: bytes) -> None:
+    async with appliance(tmp_path, {"POST /v1/sealed": echo}) as gateway:
+        connection = await gateway.raw(HEAD + b"Connection: close\r\nContent-Length: " + length + b"\r\n\r\nsmall")
+        answer = await connection.rest()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"small" in answer
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -54,6 +54,27 @@ async def test_an_unread_answer_closes_its_connection(tmp_path: Path) -> None:
         assert await _ask(link, b"next") == b"nextnext"
 
 
+async def test_bytes_behind_an_answer_never_answer_the_next_question(tmp_path: Path) -> None:
+    def answer(body: bytes) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    async def babbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        writer.write(answer(await reader.readexactly(length)))
+        await asyncio.sleep(0.05)  # the connection is back in the pool by now
+        writer.write(answer(b"stale"))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(babbling, tmp_path / "api")
+    async with _link(tmp_path) as link:
+        for question in (b"first", b"second", b"third"):
+            assert await _ask(link, question) == question
+            await asyncio.sleep(0.1)
+    server.close()
+
+
 async def test_2000_cancels_at_random_moments_mix_no_answers(tmp_path: Path) -> None:
     chance = random.Random(7)
     cancelled = answered = 0

@@ -3,13 +3,18 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from strongroom.protocol.problems import Problem
+from tests.parent.support import Exchange, FakeEnclave, enclave_at, problem_of, refusing
 
 FORBIDDEN = (
     "enclave",
@@ -42,9 +47,11 @@ def _environment(folder: Path, **more: str) -> dict[str, str]:
     return kept | {"STRONGROOM_ENCLAVE_API": f"unix:{folder / 'api'}", "STRONGROOM_PORT": "0"} | more
 
 
-async def _started(folder: Path) -> tuple[asyncio.subprocess.Process, int]:
+async def _started(
+    folder: Path, before: Callable[[], None] | None = None, **more: str
+) -> tuple[asyncio.subprocess.Process, int]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "parent", env=_environment(folder), stdout=subprocess.PIPE
+        *(sys.executable, "-m", "parent"), env=_environment(folder, **more), stdout=subprocess.PIPE, preexec_fn=before
     )
     assert process.stdout is not None
     announced = json.loads(await process.stdout.readline())
@@ -63,6 +70,42 @@ async def test_it_says_where_it_listens_serves_and_ends_cleanly_on_sigterm(tmp_p
     async with asyncio.timeout(5):
         assert await process.wait() == 0
     writer.close()
+
+
+async def test_an_answer_that_the_drain_does_not_wait_for_is_a_problem(
+    tmp_path: Path,
+) -> None:
+    asked = asyncio.Event()
+
+    async def endless(exchange: Exchange) -> None:
+        await exchange.body()
+        asked.set()
+        await exchange.disconnected()
+
+    enclave = FakeEnclave({"GET /v1/attestation": refusing(Problem.BUSY), "POST /v1/sealed": endless})
+    async with asyncio.timeout(20), enclave_at(tmp_path / "api", enclave):
+        process, port = await _started(tmp_path, STRONGROOM_DRAIN_TIMEOUT_S="1")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n")
+        writer.write(b"Content-Type: application/vnd.strongroom.sealed-request\r\n\r\nx")
+        await asked.wait()
+        process.send_signal(signal.SIGTERM)
+        answer = await reader.read()
+        assert await process.wait() == 0
+    writer.close()
+    assert problem_of(answer) is Problem.BUSY
+    assert b"x-content-type-options: nosniff" in answer
+
+
+async def test_it_may_open_as_many_descriptors_as_its_limits_need(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    low = 256
+    process, _ = await _started(tmp_path, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard)))
+    now = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    process.terminate()
+    await process.wait()
+    assert low < now[0]
+    assert now[0] >= min(2 * 512 + 256, hard if hard != resource.RLIM_INFINITY else 1 << 30)
 
 
 def test_uvicorns_own_settings_take_the_factory_and_the_deadlines(tmp_path: Path) -> None:

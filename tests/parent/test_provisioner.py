@@ -12,7 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from parent.control import BootState, Control
 from parent.credentials import Credentials
-from parent.errors import CredentialsUnavailable, EnclaveBroken, EnclaveUnreachable, KMSUnreachable, StepRefused
+from parent.errors import (
+    CredentialsUnavailable,
+    EnclaveBroken,
+    EnclaveUnreachable,
+    KMSUnreachable,
+    SourceUnusable,
+    StepRefused,
+)
 from parent.link import EnclaveLink
 from parent.provisioner import Pace, Provisioner
 from parent.settings import Settings, Sources
@@ -310,10 +317,29 @@ async def test_unusable_sources_are_found_before_the_first_step(
     assert script.state is BootState.BOOTED
 
 
+@pytest.mark.parametrize(("change", "reason"), [("shrink", "100 more bytes"), ("vanish", "a readable file")])
+async def test_weights_that_shrink_or_vanish_are_told_at_once(tmp_path: Path, change: str, reason: str) -> None:
+    script = Script()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
+        for _ in range(4):
+            await provisioner.advance()
+        sealed = tmp_path / "alpha.sealed"
+        if change == "shrink":
+            sealed.write_bytes(sealed.read_bytes()[:-100])
+        else:
+            sealed.unlink()
+        async with asyncio.timeout(2):
+            with pytest.raises(SourceUnusable, match=rf"^alpha\.sealed: expected {reason}"):
+                await provisioner.advance()
+    assert "models/alpha/weights" not in script.steps
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
         (200, b""),
+        (200, b'{"state":"\xff"}'),
+        (200, b'{"\xff":1}'),
         (200, b"{}"),
         (200, b'{"state":"other"}'),
         (200, b'{"state":"ready","x":1}'),

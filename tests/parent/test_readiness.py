@@ -21,7 +21,17 @@ from strongroom.protocol.problems import Problem
 from strongroom.simulator.nsm import SoftwareNSM
 from strongroom.simulator.pki import SimulatedPKI
 from strongroom.transport.addresses import UnixAddress
-from tests.parent.support import Exchange, FakeEnclave, Gateway, Handler, appliance, enclave_at, gateway_to, refusing
+from tests.parent.support import (
+    Exchange,
+    FakeEnclave,
+    Gateway,
+    Handler,
+    appliance,
+    enclave_at,
+    eventually,
+    gateway_to,
+    refusing,
+)
 
 ROLE = "arn:aws:iam::111122223333:role/strongroom-parent"
 IMAGE = {index: bytes([index + 1]) * 48 for index in range(3)}
@@ -195,6 +205,30 @@ async def test_a_failed_exchange_makes_readiness_look_at_once(tmp_path: Path, pk
             await _readyz_says(gateway, 200)
         assert (await gateway.get("/v1/keys")).problem is Problem.ENCLAVE_UNREACHABLE
         await _readyz_says(gateway, 503)  # at once, not after the 30 s until the next turn
+
+
+async def test_clients_that_fill_the_link_do_not_make_the_enclave_unready(tmp_path: Path, pki: SimulatedPKI) -> None:
+    async def occupied(exchange: Exchange) -> None:
+        await exchange.body()
+        await exchange.disconnected()
+
+    (tmp_path / "root.pem").write_bytes(pki.root_pem())
+    settings = Settings(
+        enclave_api=UnixAddress(tmp_path / "api"), trust_anchor=tmp_path / "root.pem", allow_simulated=True
+    )
+    nsm = SoftwareNSM(pki, image_pcrs=IMAGE, parent_role_arn=ROLE, parent_instance_id="i-0123456789abcdef0")
+    enclave = FakeEnclave({"POST /v1/sealed": occupied})
+    async with (
+        asyncio.timeout(10),
+        gateway_to(tmp_path, settings, max_exchanges=1) as gateway,
+        enclave_at(tmp_path / "api", enclave),
+    ):
+        client = asyncio.create_task(gateway.seal())
+        await eventually(lambda: "POST /v1/sealed" in enclave.requests)
+        assert (await gateway.seal()).problem is Problem.BUSY
+        enclave.handlers["GET /v1/attestation"] = attesting(nsm)
+        await _readyz_says(gateway, 200)
+        client.cancel()
 
 
 async def _readyz_says(gateway: Gateway, status: int) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -36,6 +37,21 @@ async def test_it_says_where_it_listens_and_ends_cleanly_with_its_totals(tmp_pat
     assert totals["forbidden"] == 1
     for connection in (writer, idle):
         connection.close()
+
+
+async def test_it_may_open_as_many_descriptors_as_its_connections_need(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "proxy", "--listen", f"unix:{tmp_path / 'egress'}", "--allow", "a.example:443"),
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)),
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    soft, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    process.terminate()
+    await process.wait()
+    assert soft > min(2 * 512, hard - 1 if hard != resource.RLIM_INFINITY else 2 * 512)
 
 
 @pytest.mark.parametrize(
