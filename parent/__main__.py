@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from parent.app import create_app
 from parent.errors import SettingsError
-from parent.events import emit
-from parent.serving import gateway_server, public_listener, raise_descriptor_limit
+from parent.serving import descriptors_needed, gateway_server, public_listener
 from parent.settings import Settings
+from strongroom.process import allow_descriptors, emit
 
 
 def _exit_cleanly(signum: int, frame: object) -> None:
@@ -34,7 +34,7 @@ def main() -> None:
         _give_up(str(error))
     except OSError as error:
         _give_up(f"expected a free port {settings.port} on {settings.host} ({error.strerror})")
-    raise_descriptor_limit(settings.limits)
+    allow_descriptors(descriptors_needed(settings.limits))
     emit("listening", port=listener.getsockname()[1])
     gateway_server(app, settings).run(sockets=[listener])
 

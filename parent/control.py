@@ -1,7 +1,6 @@
 """The enclave's control interface: where it stands, and the boot steps that the parent may take, in strict order."""
 
 from collections.abc import AsyncIterator
-from enum import StrEnum
 from http import HTTPStatus
 
 import msgspec
@@ -9,20 +8,18 @@ import msgspec
 from parent.credentials import Credentials
 from parent.errors import EnclaveBroken, KMSUnreachable, StepRefused
 from parent.link import Body, EnclaveLink
+from strongroom.protocol.constants import (
+    PATH_BOOT,
+    PATH_BOOT_CATALOGUE,
+    PATH_BOOT_CONFIGURATION,
+    PATH_BOOT_CREDENTIALS,
+    PATH_BOOT_KEY_CHECK,
+    PATH_BOOT_MODELS,
+    BootState,
+)
 
 _MAX_STATE_BYTES = 1024
 _UPLOAD_BYTES_PER_S = 1 << 20
-
-
-class BootState(StrEnum):
-    """The steps of the boot, in order; docs/boot.md."""
-
-    BOOTED = "booted"
-    CONFIGURED = "configured"
-    CATALOGUED = "catalogued"
-    KEY_CHECKED = "key-checked"
-    RELEASED = "released"
-    READY = "ready"
 
 
 class _Boot(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,7 +34,7 @@ class Control:
 
     async def state(self) -> BootState:
         """Where the enclave stands. Raises EnclaveError."""
-        async with self._link.exchange("GET", "/boot") as answer:
+        async with self._link.exchange("GET", PATH_BOOT) as answer:
             body = await answer.read(_MAX_STATE_BYTES)
             if answer.status != HTTPStatus.OK:
                 raise EnclaveBroken(f"expected 200 from /boot, got {answer.status}")
@@ -48,40 +45,38 @@ class Control:
 
     async def configure(self, configuration: bytes) -> None:
         """Deliver the deployment configuration that PCR17 will hold."""
-        await self._put("configuration", configuration)
+        await self._put(PATH_BOOT_CONFIGURATION, configuration)
 
     async def catalogue(self, catalogue: bytes) -> None:
         """Deliver the model catalogue that PCR16 will hold."""
-        await self._put("catalogue", catalogue)
+        await self._put(PATH_BOOT_CATALOGUE, catalogue)
 
     async def push_credentials(self, credentials: Credentials) -> None:
         """Hand over AWS credentials; any time after the catalogue, and again before they expire."""
-        await self._put("credentials", credentials.to_bytes())
+        await self._put(PATH_BOOT_CREDENTIALS, credentials.to_bytes())
 
     async def check_key(self) -> None:
         """Let the enclave judge its own KMS key."""
-        await self._put("key-check", b"")
+        await self._put(PATH_BOOT_KEY_CHECK, b"")
 
     async def release(self, model: str, head: bytes) -> None:
         """Deliver a sealed model's head, so that the enclave asks KMS for its key."""
-        await self._put(f"models/{model}/head", head)
+        await self._put(f"{PATH_BOOT_MODELS}/{model}/head", head)
 
     async def load(self, model: str, weights: AsyncIterator[bytes], size_bytes: int) -> None:
         """Stream a sealed model's weights; the time allowed grows with their size."""
         await self._put(
-            f"models/{model}/weights",
+            f"{PATH_BOOT_MODELS}/{model}/weights",
             weights,
             headers={"Content-Length": str(size_bytes)},
             timeout_s=self._step_timeout_s + size_bytes / _UPLOAD_BYTES_PER_S,
         )
 
     async def _put(
-        self, step: str, body: Body, *, headers: dict[str, str] | None = None, timeout_s: float | None = None
+        self, path: str, body: Body, *, headers: dict[str, str] | None = None, timeout_s: float | None = None
     ) -> None:
-        timeout_s = timeout_s or self._step_timeout_s
-        async with self._link.exchange(
-            "PUT", f"/boot/{step}", body=body, headers=headers, timeout_s=timeout_s
-        ) as answer:
+        timeout_s, step = timeout_s or self._step_timeout_s, path.removeprefix(f"{PATH_BOOT}/")
+        async with self._link.exchange("PUT", path, body=body, headers=headers, timeout_s=timeout_s) as answer:
             if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise KMSUnreachable(f"boot step {step}: the enclave could not reach KMS")
             if answer.status != HTTPStatus.NO_CONTENT:

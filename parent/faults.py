@@ -7,8 +7,8 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parent.errors import GatewayError
-from parent.events import emit
 from parent.problems import problem_response
+from strongroom.process import emit
 from strongroom.protocol.problems import Problem
 
 

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from parent.control import Control
 from parent.credentials import read_credentials
 from parent.errors import EnclaveError, EnclaveUnreachable, GatewayError
-from parent.events import emit
 from parent.link import EnclaveLink
 from parent.metrics import Metrics
 from parent.problems import problem_for
@@ -18,6 +17,7 @@ from parent.provisioner import Provisioner
 from parent.readiness import Readiness
 from parent.settings import Settings, Sources
 from parent.trust import Trust
+from strongroom.process import emit
 from strongroom.protocol.problems import Problem
 from strongroom.transport.addresses import Address
 

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from parent.control import BootState, Control
+from parent.control import Control
 from parent.credentials import Credentials
 from parent.delivery import Delivery
 from parent.errors import EnclaveError, GatewayError
-from parent.events import emit
 from parent.settings import Sources
+from strongroom.process import emit
+from strongroom.protocol.constants import BootState
 
 
 @dataclass(frozen=True)

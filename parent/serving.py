@@ -1,7 +1,6 @@
 """uvicorn, set up the one way that the gateway is meant to run."""
 
 import math
-import resource
 import socket
 from typing import Any
 
@@ -22,17 +21,9 @@ def public_listener(settings: Settings) -> socket.socket:
     return socket.create_server((settings.host, settings.port), family=family)
 
 
-def raise_descriptor_limit(limits: Limits) -> None:
-    """Let the process open as many descriptors as these limits may need, if the hard limit allows it.
-
-    Without one, asyncio cannot accept, and says so with a traceback for every place in the backlog.
-    """
-    needed = 2 * limits.max_connections + limits.max_exchanges + _BACKLOG + _OTHER_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        needed = min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+def descriptors_needed(limits: Limits) -> int:
+    """How many descriptors the process may hold at once under these limits."""
+    return 2 * limits.max_connections + limits.max_exchanges + _BACKLOG + _OTHER_DESCRIPTORS
 
 
 def gateway_server(app: FastAPI, settings: Settings) -> uvicorn.Server:

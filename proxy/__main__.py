@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 import contextlib
-import resource
 import signal
 from collections.abc import Sequence
 from ipaddress import ip_network
 
-from proxy.counters import Counters, emit
+from proxy.counters import Counters
 from proxy.egress import EgressLimits, EgressProxy
 from proxy.rules import AllowList, Rule
+from strongroom.process import allow_descriptors, emit
 from strongroom.transport.addresses import Address, parse_address
 from strongroom.transport.sockets import listen
 
@@ -26,16 +26,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--allow-private", type=ip_network, action="append", default=[], metavar="CIDR")
     parser.add_argument("--max-connections", type=int, default=EgressLimits.max_connections, metavar="N")
     return parser.parse_args(argv)
-
-
-def _raise_descriptor_limit(max_connections: int) -> None:
-    """As far as the hard limit allows; without one, asyncio cannot accept and floods standard error."""
-    needed = 2 * max_connections + _OTHER_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        needed = min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 async def _run(address: Address, proxy: EgressProxy) -> None:
@@ -60,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _arguments(argv)
     allow_list = AllowList(tuple(arguments.allow), tuple(arguments.allow_private))
     limits = EgressLimits(max_connections=arguments.max_connections)
-    _raise_descriptor_limit(limits.max_connections)
+    allow_descriptors(2 * limits.max_connections + _OTHER_DESCRIPTORS)
     asyncio.run(_run(arguments.listen, EgressProxy(allow_list, limits)))
 
 

@@ -1,10 +1,10 @@
 """What the proxy counts, and its log: one JSON object per line, with nothing of what passes through."""
 
-import json
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from strongroom.process import emit
 
 
 class Outcome(StrEnum):
@@ -34,9 +34,3 @@ class Counters:
         emit(
             "egress", active=self.active, outbound_bytes=self.outbound_bytes, inbound_bytes=self.inbound_bytes, **ended
         )
-
-
-def emit(event: str, **fields: str | int) -> None:
-    """Write one event to standard output."""
-    sys.stdout.write(json.dumps({"event": event, **fields}, separators=(",", ":")) + "\n")
-    sys.stdout.flush()

@@ -8,7 +8,7 @@ import tomli_w
 
 def to_toml(document: msgspec.Struct) -> bytes:
     """The document as TOML; the same document always gives the same bytes. Absent optional fields are left out."""
-    return tomli_w.dumps(_present(msgspec.to_builtins(document)), multiline_strings=True).encode()
+    return tomli_w.dumps(_present(msgspec.to_builtins(document))).encode()
 
 
 def _present(value: Any) -> Any:

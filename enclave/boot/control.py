@@ -22,7 +22,16 @@ from enclave.errors import BootRefused, Fatal, KMSUnreachable
 from enclave.kms.credentials import MAX_CREDENTIALS_BYTES
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSMError
-from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES
+from strongroom.protocol.constants import (
+    MAX_CATALOGUE_BYTES,
+    MAX_CONFIGURATION_BYTES,
+    PATH_BOOT,
+    PATH_BOOT_CATALOGUE,
+    PATH_BOOT_CONFIGURATION,
+    PATH_BOOT_CREDENTIALS,
+    PATH_BOOT_KEY_CHECK,
+    PATH_BOOT_MODELS,
+)
 from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES
 from strongroom.protocol.problems import Problem
@@ -41,7 +50,7 @@ class ControlApp:
         """Answer GET /boot; take one step for a PUT; end the enclave for anything else."""
         if scope["type"] != "http" or self._boot.ended:
             return
-        if (scope["method"], scope["path"]) == ("GET", "/boot"):
+        if (scope["method"], scope["path"]) == ("GET", PATH_BOOT):
             body = json.dumps({"state": self._boot.state}).encode()
             await respond(send, 200, "application/json", body)
             return
@@ -62,10 +71,10 @@ class ControlApp:
         if method != "PUT":
             raise BootRefused("out-of-order", "control: expected GET /boot or a PUT")
         steps: dict[str, Callable[[Receive], Awaitable[None]]] = {
-            "/boot/configuration": self._configuration,
-            "/boot/catalogue": self._catalogue,
-            "/boot/credentials": self._credentials,
-            "/boot/key-check": self._key_check,
+            PATH_BOOT_CONFIGURATION: self._configuration,
+            PATH_BOOT_CATALOGUE: self._catalogue,
+            PATH_BOOT_CREDENTIALS: self._credentials,
+            PATH_BOOT_KEY_CHECK: self._key_check,
         }
         if step := steps.get(path):
             await step(receive)
@@ -87,9 +96,9 @@ class ControlApp:
 
     async def _model(self, path: str, receive: Receive) -> None:
         match path.split("/"):
-            case ["", "boot", "models", model_id, "head"]:
+            case [*base, model_id, "head"] if "/".join(base) == PATH_BOOT_MODELS:
                 await self._boot.release(model_id, await read_body(receive, MAX_WEIGHTS_HEAD_BYTES))
-            case ["", "boot", "models", model_id, "weights"]:
+            case [*base, model_id, "weights"] if "/".join(base) == PATH_BOOT_MODELS:
                 await self._boot.load(model_id, body_pieces(receive))
             case _:
                 raise BootRefused("out-of-order", "control: expected a step of docs/boot.md")

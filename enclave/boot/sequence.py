@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from attestation.errors import PolicyError
 from attestation.key_policy.linter import lint_key
@@ -34,20 +33,10 @@ from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSM
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry
 from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
+from strongroom.protocol.constants import BootState
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.weights import WeightsOpener
 from strongroom.transport.addresses import Address
-
-
-class BootState(StrEnum):
-    """Where the enclave is; each state is entered once."""
-
-    BOOTED = "booted"
-    CONFIGURED = "configured"
-    CATALOGUED = "catalogued"
-    KEY_CHECKED = "key-checked"
-    RELEASED = "released"
-    READY = "ready"
 
 
 @dataclass(frozen=True)

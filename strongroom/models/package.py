@@ -1,14 +1,14 @@
 """Model packages: a directory with `model.toml` and the files it names by size and SHA-256."""
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from msgspec import Struct, structs
+from msgspec import structs
 
+from strongroom.documents import to_toml
 from strongroom.models.digests import sha256_file
 from strongroom.models.errors import PackageInvalid
 from strongroom.protocol.catalogue import ModelFile, ModelManifest
@@ -24,7 +24,7 @@ def write_package(directory: Path, manifest: ModelManifest, files: Mapping[str, 
     PackageInvalid when `directory` exists and is not empty, InvalidDocument when the manifest breaks its schema.
     """
     described = [_describe(name, data) for name, data in sorted(files.items())]
-    text = manifest_text(structs.replace(manifest, files=described))
+    text = to_toml(structs.replace(manifest, files=described))
     ModelManifest.from_bytes(text)
     require_vacant(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -49,28 +49,6 @@ def load_package(directory: Path) -> tuple[bytes, ModelManifest, dict[str, Path]
     for file in manifest.files:
         _check_file(file, paths[file.name])
     return text, manifest, paths
-
-
-def manifest_text(manifest: ModelManifest) -> bytes:
-    """The manifest as `model.toml`: fields in the order of the schema, absent ones left out."""
-    fields = structs.asdict(manifest)
-    files, tables = fields.pop("files"), {name: fields.pop(name) for name in ("chat", "embed")}
-    lines = [_line(name, value) for name, value in fields.items() if value is not None]
-    for file in files:
-        lines += ["", "[[files]]", *_lines(file)]
-    for name, table in tables.items():
-        if table is not None:
-            lines += ["", f"[{name}]", *_lines(table)]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _lines(table: Struct) -> list[str]:
-    return [_line(name, getattr(table, name)) for name in table.__struct_fields__]
-
-
-def _line(name: str, value: object) -> str:
-    # JSON's strings, integers, booleans and lists are TOML's, but for DEL, which TOML wants escaped.
-    return f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
 
 
 def _describe(name: str, data: bytes) -> ModelFile:

@@ -30,9 +30,3 @@ def quantize_int8(weights: FloatArray) -> tuple[npt.NDArray[np.uint8], FloatArra
     divisors = np.where(scales > 0, scales, np.float32(1))
     codes = np.clip(np.rint(blocks / divisors[:, :, None]), -_LARGEST, _LARGEST) + ZERO_POINT
     return codes.astype(np.uint8), scales
-
-
-def dequantize_int8(codes: npt.NDArray[np.uint8], scales: FloatArray) -> FloatArray:
-    """The weights [rows, columns] that the codes stand for; the inverse of `quantize_int8` up to rounding."""
-    values = (codes.astype(np.float32) - np.float32(ZERO_POINT)) * scales[:, :, None]
-    return values.reshape(codes.shape[0], -1)

@@ -1,5 +1,6 @@
 """Names and numbers of the protocol; docs/protocol.md gives the reason for each."""
 
+from enum import StrEnum
 from typing import Final
 
 VERSION: Final = 1
@@ -15,6 +16,26 @@ PATH_ATTESTATION: Final = "/v1/attestation"
 PATH_KEYS: Final = "/v1/keys"
 PATH_MODELS: Final = "/v1/models"
 PATH_SEALED: Final = "/v1/sealed"
+
+PATH_BOOT: Final = "/boot"
+PATH_BOOT_CONFIGURATION: Final = "/boot/configuration"
+PATH_BOOT_CATALOGUE: Final = "/boot/catalogue"
+PATH_BOOT_CREDENTIALS: Final = "/boot/credentials"
+PATH_BOOT_KEY_CHECK: Final = "/boot/key-check"
+PATH_BOOT_MODELS: Final = "/boot/models"
+"""Below it, `/{model id}/head` and `/{model id}/weights`."""
+
+
+class BootState(StrEnum):
+    """Where the enclave is; each state is entered once, in this order (docs/boot.md)."""
+
+    BOOTED = "booted"
+    CONFIGURED = "configured"
+    CATALOGUED = "catalogued"
+    KEY_CHECKED = "key-checked"
+    RELEASED = "released"
+    READY = "ready"
+
 
 LABEL_REQUEST: Final = b"strongroom request v1\0"
 LABEL_RESPONSE: Final = b"strongroom response v1\0"

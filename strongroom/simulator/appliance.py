@@ -87,7 +87,7 @@ class Appliance:
 
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        kms = self._run("kms", "strongroom.simulator.kms", "--state=.", "--tls")
+        kms = self._run("kms", "strongroom", "simulator", "kms", "--state=.", "--tls")
         kms_port = kms.wait_announced(_START_S)["port"]
         self._say("kms", f"dev KMS with TLS on 127.0.0.1:{kms_port}")
         operator = Operator(self.folder, f"https://127.0.0.1:{kms_port}")

@@ -10,9 +10,9 @@ import pytest
 from attestation.documents import AttestationDocument
 from attestation.measurements import catalogue_pcr16, configuration_pcr17
 from enclave.boot.measure import measure_once
-from enclave.boot.sequence import BootState
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMRefused, PCRState
+from strongroom.protocol.constants import BootState
 from strongroom.protocol.errors import InvalidDocument, TooLarge
 from tests.enclave.deployment import Booting, new_nsm
 

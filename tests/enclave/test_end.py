@@ -12,14 +12,13 @@ import pytest
 
 from enclave.asgi import Message, Scope
 from enclave.boot.control import ControlApp
-from enclave.boot.sequence import BootState
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMUnavailable
 from enclave.server import Addresses, Enclave
 from enclave.serving.api import APIApp
 from enclave.serving.service import InferenceService
 from strongroom.models.package import load_package
-from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, PATH_ATTESTATION, PATH_KEYS, PATH_SEALED
+from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, PATH_ATTESTATION, PATH_KEYS, PATH_SEALED, BootState
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.payloads import ChatTask
 from strongroom.protocol.payloads import Message as Turn

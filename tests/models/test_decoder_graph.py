@@ -7,10 +7,11 @@ import pytest
 
 from strongroom.models.assemble import Identity, write_decoder
 from strongroom.models.decoder import Decoder, DecoderShape
-from strongroom.models.quantize import dequantize_int8, quantize_int8
+from strongroom.models.quantize import quantize_int8
 from strongroom.models.tiny import build_tiny_decoder
 from strongroom.models.tokenizer_json import byte_alphabet, byte_level_bpe
 from strongroom.models.weights import random_weights
+from tests.models.dequantize import dequantize_int8
 from tests.models.numpy_decoder import decoder_logits
 from tests.models.running import RunningDecoder
 

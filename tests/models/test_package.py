@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from strongroom.documents import to_toml
 from strongroom.models.errors import PackageInvalid
-from strongroom.models.package import load_package, manifest_text, write_package
+from strongroom.models.package import load_package, write_package
 from strongroom.protocol.catalogue import ChatSettings, EmbedSettings, ModelManifest
 from strongroom.protocol.constants import MAX_MANIFEST_BYTES
 from strongroom.protocol.errors import InvalidDocument, TooLarge
@@ -164,6 +165,4 @@ def test_every_template_survives_the_manifest(tmp_path: Path, template: str) -> 
 def test_settings_of_an_encoder_survive_the_manifest() -> None:
     embed = EmbedSettings(context_tokens=7, dimensions=3, pooling="cls", normalize=False)
     manifest = structs.replace(MANIFEST, task="embed", embed=embed)
-    assert b'\n[embed]\ncontext_tokens = 7\ndimensions = 3\npooling = "cls"\nnormalize = false\n' in manifest_text(
-        manifest
-    )
+    assert b'\n[embed]\ncontext_tokens = 7\ndimensions = 3\npooling = "cls"\nnormalize = false\n' in to_toml(manifest)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from strongroom.models.quantize import dequantize_int8, quantize_int8
+from strongroom.models.quantize import quantize_int8
+from tests.models.dequantize import dequantize_int8
 
 
 @pytest.mark.parametrize("columns", [1, 15, 24, 33])

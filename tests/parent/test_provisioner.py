@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from parent.control import BootState, Control
+from parent.control import Control
 from parent.credentials import Credentials
 from parent.errors import (
     CredentialsUnavailable,
@@ -23,6 +23,7 @@ from parent.errors import (
 from parent.link import EnclaveLink
 from parent.provisioner import Pace, Provisioner
 from parent.settings import Settings, Sources
+from strongroom.protocol.constants import BootState
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.problems import Problem
 from strongroom.transport.addresses import UnixAddress

@@ -1,11 +1,11 @@
 """The dev KMS on a port of this machine: `serve` runs until the process is told to stop."""
 
-import json
 import socket
 from pathlib import Path
 
 import uvicorn
 
+from strongroom.process import emit
 from strongroom.simulator.kms.app import build_app
 from strongroom.simulator.kms.tls import server_certificate
 
@@ -15,13 +15,13 @@ _SHUTDOWN_S = 1
 class _AnnouncingServer(uvicorn.Server):
     """Prints one line of JSON once connections are accepted, for the process that waits for it."""
 
-    def __init__(self, config: uvicorn.Config, announcement: dict[str, object]) -> None:
+    def __init__(self, config: uvicorn.Config, announcement: dict[str, str | int | None]) -> None:
         super().__init__(config)
         self._announcement = announcement
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        print(json.dumps(self._announcement), flush=True)
+        emit("listening", **self._announcement)
 
 
 def serve(
@@ -41,8 +41,7 @@ def serve(
     certificate = server_certificate(state_dir, region=region) if tls else None
     with socket.create_server((host, port)) as listener:
         bound = listener.getsockname()[1]
-        announcement = {
-            "event": "listening",
+        announcement: dict[str, str | int | None] = {
             "port": bound,
             "url": f"{'https' if tls else 'http'}://{host}:{bound}",
             "ca": str(state_dir / "tls" / "ca.pem") if tls else None,

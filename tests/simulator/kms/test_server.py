@@ -1,4 +1,4 @@
-"""`python -m strongroom.simulator.kms` over real sockets: TLS that a client can verify, and a prompt end."""
+"""`strongroom simulator kms` over real sockets: TLS that a client can verify, and a prompt end."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ from tests.simulator.kms.conftest import REGION, Served
 
 @contextmanager
 def running(state_dir: Path, *arguments: str) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "strongroom.simulator.kms", f"--state={state_dir}", *arguments]
+    command = [sys.executable, "-m", "strongroom", "simulator", "kms", f"--state={state_dir}", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as process:
         assert process.stdout is not None
         try:
