@@ -24,7 +24,7 @@ _FALSE_TRUE_NULL = (20, 21, 22)
 def decode(data: bytes) -> object:
     """Decode exactly one item; only the outermost map may have indefinite length.
 
-    Raises Rejected (payload-cbor, payload-trailing-bytes).
+    Raises Rejected (payload-cbor, payload-trailing-bytes, duplicate-key).
     """
     end = _Walk(data).whole_item()
     if end != len(data):
@@ -32,7 +32,7 @@ def decode(data: bytes) -> object:
     try:
         return cbor2.loads(data, allow_duplicate_keys=False, max_depth=MAX_DEPTH + 1)
     except (cbor2.CBORDecodeError, UnicodeDecodeError):
-        raise _malformed("valid UTF-8 and no duplicate keys", "an item that breaks one of them") from None
+        raise _undecodable(data) from None
 
 
 def read_head(data: bytes, at: int) -> tuple[int, int, int]:
@@ -101,7 +101,17 @@ class _Walk:
             raise _malformed("no tags, floats, undefined or simple values", f"major type {major}")
         if major in (BYTES, TEXT):
             self.at += argument
-        return {ARRAY: argument, MAP: 2 * argument}.get(major, 0)
+            return 0
+        return argument if major == ARRAY else 2 * argument if major == MAP else 0
+
+
+def _undecodable(data: bytes) -> Rejected:
+    """What cbor2 refused after the walk: a map that says one thing twice, or text that is none."""
+    try:
+        cbor2.loads(data, max_depth=MAX_DEPTH + 1)
+    except (cbor2.CBORDecodeError, UnicodeDecodeError):
+        return _malformed("text in UTF-8 and plain map keys", "an item that breaks one of them")
+    return Rejected(RejectionCode.DUPLICATE_KEY, "each key of a map once", "one of them again")
 
 
 def _malformed(expected: str, actual: str) -> Rejected:

@@ -4,100 +4,121 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP384R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.x509.oid import NameOID
 
+from attestation.der import CertificateParts
 from attestation.errors import Rejected, RejectionCode
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
 
+# AlgorithmIdentifier {1.2.840.10045.4.3.3}, no parameters: RFC 5758 section 3.2.
+_ECDSA_WITH_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
+# SubjectPublicKeyInfo up to the point: ecPublicKey on the named curve secp384r1, uncompressed (RFC 5480 section 2).
+_SECP384R1_POINT = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
 _UNDERSTOOD = (x509.BasicConstraints.oid, x509.KeyUsage.oid)
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_MILLISECOND = timedelta(milliseconds=1)
 
 
-def parse(der: bytes) -> x509.Certificate:
-    """Read strict DER of one v3 certificate, ecdsa-with-SHA384, no extension beyond us. Raises Rejected."""
-    with _as_encoding_error():
-        certificate = x509.load_der_x509_certificate(der)
-        version, algorithm = certificate.version, certificate.signature_algorithm_oid
-        extensions = certificate.extensions
-        _read_lazy_parts(certificate)
-    if version is not x509.Version.v3:
-        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "version 3", version.name)
-    if certificate.serial_number < 1:
-        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "a positive serial number", "another")
-    if algorithm != SignatureAlgorithmOID.ECDSA_WITH_SHA384:
-        raise Rejected(RejectionCode.CERTIFICATE_ALGORITHM, "ecdsa-with-SHA384", algorithm.dotted_string)
-    _check_extensions(extensions)
-    return certificate
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A v3 certificate in strict DER with a secp384r1 key; what it may sign is for the checks below to say.
+
+    ``issuer`` and ``subject`` are the names' DER; ``common_names`` are the subject's; both ends of the window count.
+    """
+
+    parts: CertificateParts
+    signature: bytes = field(repr=False)
+    key: EllipticCurvePublicKey = field(repr=False)
+    common_names: tuple[str, ...]
+    extensions: x509.Extensions = field(repr=False)
+    valid_from_ms: int
+    valid_until_ms: int
+
+    @classmethod
+    def from_bytes(cls, der: bytes) -> Certificate:
+        """Read one certificate.
+
+        Raises Rejected (certificate-encoding, certificate-algorithm, certificate-key, extension).
+        """
+        with _as_encoding_error():
+            read = x509.load_der_x509_certificate(der)
+            extensions, subject, signature = read.extensions, read.subject, read.signature
+            starts, ends = read.not_valid_before_utc, read.not_valid_after_utc
+        parts = CertificateParts.from_bytes(der)
+        _check_algorithms(parts)
+        _check_version(read)
+        _check_extensions(extensions)
+        return cls(
+            parts=parts,
+            signature=signature,
+            key=_public_key(read, parts),
+            common_names=tuple(str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
+            extensions=extensions,
+            valid_from_ms=(starts - _EPOCH) // _MILLISECOND,
+            valid_until_ms=(ends - _EPOCH) // _MILLISECOND,
+        )
 
 
-def public_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    """The certificate's key, which must be on secp384r1 as a named curve. Raises Rejected."""
-    try:
-        key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        raise Rejected(RejectionCode.CERTIFICATE_KEY, "a secp384r1 key", "an unreadable key") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
-        raise Rejected(RejectionCode.CERTIFICATE_KEY, "a secp384r1 key", "a key of another kind")
-    # The library also reads explicit curve parameters and compressed points; neither re-encodes to the same bytes.
-    if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) not in certificate.tbs_certificate_bytes:
-        raise Rejected(RejectionCode.CERTIFICATE_KEY, "a named curve and a full point", "another encoding")
-    return key
-
-
-def check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-    """Names equal as DER, signed by the issuer's key, outer and inner algorithm equal. Raises Rejected."""
-    if certificate.issuer.public_bytes() != issuer.subject.public_bytes():
+def check_issued(certificate: Certificate, issuer: Certificate) -> None:
+    """Names equal as DER, signed by the issuer's key over the bytes as received. Raises Rejected."""
+    if certificate.parts.issuer != issuer.parts.subject:
         raise Rejected(RejectionCode.ISSUER, "the predecessor's subject", "another issuer name")
-    public_key(issuer)
     try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+        issuer.key.verify(certificate.signature, certificate.parts.to_be_signed, ECDSA(SHA384()))
+    except InvalidSignature:
         raise Rejected(
             RejectionCode.CERTIFICATE_SIGNATURE, "a signature by the predecessor's key", "none that verifies"
         ) from None
 
 
-def check_authority(certificate: x509.Certificate, authorities_below: int) -> None:
-    """A CA by critical BasicConstraints, with room for the CAs below it, and keyCertSign. Raises Rejected."""
+def check_authority(certificate: Certificate) -> int | None:
+    """A CA by critical BasicConstraints and keyCertSign; returns its path length, None for any. Raises Rejected."""
     constraints = _extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.critical or not constraints.value.ca:
         raise Rejected(RejectionCode.NOT_AN_AUTHORITY, "critical BasicConstraints with CA", "a certificate without")
-    path_length = constraints.value.path_length
-    if path_length is not None and path_length < authorities_below:
-        raise Rejected(RejectionCode.PATH_LENGTH, f"at least {authorities_below}", f"{path_length}")
     usage = _extension(certificate, x509.KeyUsage)
     if usage is None or not usage.value.key_cert_sign:
-        raise Rejected(RejectionCode.KEY_USAGE, "keyCertSign", "an authority without it")
+        raise Rejected(RejectionCode.AUTHORITY_KEY_USAGE, "keyCertSign", "an authority without it")
+    return constraints.value.path_length
 
 
-def check_leaf(certificate: x509.Certificate) -> None:
+def check_leaf(certificate: Certificate) -> None:
     """Not a CA, no path length, digitalSignature (never critical in genuine ones). Raises Rejected."""
     constraints = _extension(certificate, x509.BasicConstraints)
     if constraints is not None and (constraints.value.ca or constraints.value.path_length is not None):
         raise Rejected(RejectionCode.LEAF_IS_AUTHORITY, "a leaf", "a certificate authority")
     usage = _extension(certificate, x509.KeyUsage)
     if usage is None or not usage.value.digital_signature:
-        raise Rejected(RejectionCode.KEY_USAGE, "digitalSignature", "a leaf without it")
+        raise Rejected(RejectionCode.LEAF_KEY_USAGE, "digitalSignature", "a leaf without it")
 
 
-def check_common_name(certificate: x509.Certificate, prefix: str) -> None:
-    """The subject has one common name and it begins with ``prefix``. Raises Rejected."""
-    names = [attribute.value for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    if len(names) != 1 or not str(names[0]).startswith(prefix):
+def check_common_name(common_names: tuple[str, ...], prefix: str) -> None:
+    """One common name, and it begins with ``prefix``. Raises Rejected."""
+    if len(common_names) != 1 or not common_names[0].startswith(prefix):
         raise Rejected(RejectionCode.COMMON_NAME, f"one name that begins with {prefix}", "another name")
 
 
-def _read_lazy_parts(certificate: x509.Certificate) -> None:
-    """Make the library decode now what it otherwise decodes, and refuses, at first use."""
-    for name in (certificate.issuer, certificate.subject):
-        name.public_bytes()
-    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+def _check_algorithms(parts: CertificateParts) -> None:
+    """Both places name it, byte for byte: only one of them is signed."""
+    for algorithm in (parts.inner_algorithm, parts.outer_algorithm):
+        if algorithm != _ECDSA_WITH_SHA384:
+            raise Rejected(RejectionCode.CERTIFICATE_ALGORITHM, "ecdsa-with-SHA384 in both places", "another")
+
+
+def _check_version(certificate: x509.Certificate) -> None:
+    if certificate.version is not x509.Version.v3:
+        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "version 3", certificate.version.name)
+    if certificate.serial_number < 1:
+        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "a positive serial number", "another")
 
 
 def _check_extensions(extensions: x509.Extensions) -> None:
@@ -108,7 +129,20 @@ def _check_extensions(extensions: x509.Extensions) -> None:
             raise Rejected(RejectionCode.EXTENSION, "no name constraints", extension.oid.dotted_string)
 
 
-def _extension(certificate: x509.Certificate, kind: type[_E]) -> x509.Extension[_E] | None:
+def _public_key(certificate: x509.Certificate, parts: CertificateParts) -> EllipticCurvePublicKey:
+    """The library also reads explicit curve parameters and compressed points; genuine ones have neither."""
+    if not parts.public_key.startswith(_SECP384R1_POINT):
+        raise Rejected(RejectionCode.CERTIFICATE_KEY, "a point on the named curve secp384r1", "another key")
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise Rejected(RejectionCode.CERTIFICATE_KEY, "a secp384r1 key", "an unreadable key") from None
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP384R1):
+        raise Rejected(RejectionCode.CERTIFICATE_KEY, "a secp384r1 key", "a key of another kind")
+    return key
+
+
+def _extension(certificate: Certificate, kind: type[_E]) -> x509.Extension[_E] | None:
     try:
         return certificate.extensions.get_extension_for_class(kind)
     except x509.ExtensionNotFound:

@@ -1,10 +1,11 @@
 """What can go wrong, as types.
 
     AttestationError
-    ├── Rejected        the evidence was refused, by the rule that its code names
-    └── PolicyError     the policy itself is unusable: nothing can be judged by it
+    ├── Rejected          the evidence was refused, by the rule that its code names
+    │   └── Disagreement  two independent verifiers differ: one of them is wrong
+    └── PolicyError       the policy itself is unusable: nothing can be judged by it
 
-Rule numbers are those of the project's attestation rules (docs/protocol.md).
+Rule numbers are those of docs/attestation.md.
 """
 
 from __future__ import annotations
@@ -31,73 +32,87 @@ class RejectionClass(StrEnum):
     NONCE_MISMATCH = "nonce-mismatch"
     SIMULATED = "simulated"
     BINDING_MISMATCH = "binding-mismatch"
+    DISAGREEMENT = "disagreement"
 
 
 class RejectionCode(StrEnum):
-    """Why evidence was refused; the value is stable and serves errors, exit codes, JSON and documentation."""
+    """Why evidence was refused; the value is stable and serves errors, exit codes, JSON and documentation.
 
+    ``rule`` is the numbered rule that refused, and 0 where no single one did. Rule 27 (revocation) can refuse nothing
+    offline; results say so. ``rejection_class`` is the family.
+    """
+
+    rule: int
     rejection_class: RejectionClass
 
-    def __new__(cls, value: str, rejection_class: RejectionClass) -> RejectionCode:
+    def __new__(cls, rule: int, rejection_class: RejectionClass, value: str) -> RejectionCode:
         member = str.__new__(cls, value)
         member._value_ = value
+        member.rule = rule
         member.rejection_class = rejection_class
         return member
 
-    INPUT_SIZE = "input-size", RejectionClass.MALFORMED_COSE  # 1
-    COSE_STRUCTURE = "cose-structure", RejectionClass.MALFORMED_COSE  # 2
-    PROTECTED_HEADER = "protected-header", RejectionClass.MALFORMED_COSE  # 3
-    COSE_ALGORITHM = "cose-algorithm", RejectionClass.UNSUPPORTED_ALGORITHM  # 3
-    UNPROTECTED_HEADER = "unprotected-header", RejectionClass.MALFORMED_COSE  # 4
-    COSE_PAYLOAD = "cose-payload", RejectionClass.MALFORMED_COSE  # 5
-    SIGNATURE_ENCODING = "signature-encoding", RejectionClass.BAD_SIGNATURE  # 6
-    COSE_TRAILING_BYTES = "cose-trailing-bytes", RejectionClass.MALFORMED_COSE  # 7
-    SIGNATURE = "signature", RejectionClass.BAD_SIGNATURE  # 8
+    INPUT_SIZE = 1, RejectionClass.MALFORMED_COSE, "input-size"
+    COSE_STRUCTURE = 2, RejectionClass.MALFORMED_COSE, "cose-structure"
+    PROTECTED_HEADER = 3, RejectionClass.MALFORMED_COSE, "protected-header"
+    COSE_ALGORITHM = 3, RejectionClass.UNSUPPORTED_ALGORITHM, "cose-algorithm"
+    UNPROTECTED_HEADER = 4, RejectionClass.MALFORMED_COSE, "unprotected-header"
+    COSE_PAYLOAD = 5, RejectionClass.MALFORMED_COSE, "cose-payload"
+    SIGNATURE_ENCODING = 6, RejectionClass.BAD_SIGNATURE, "signature-encoding"
+    COSE_TRAILING_BYTES = 7, RejectionClass.MALFORMED_COSE, "cose-trailing-bytes"
+    SIGNATURE = 8, RejectionClass.BAD_SIGNATURE, "signature"
 
-    PAYLOAD_CBOR = "payload-cbor", RejectionClass.MALFORMED_PAYLOAD  # 9, 10, duplicates of 11
-    PAYLOAD_NOT_A_MAP = "payload-not-a-map", RejectionClass.MALFORMED_PAYLOAD  # 9
-    PAYLOAD_TRAILING_BYTES = "payload-trailing-bytes", RejectionClass.MALFORMED_PAYLOAD  # 9
-    UNKNOWN_FIELD = "unknown-field", RejectionClass.MALFORMED_PAYLOAD  # 11
-    MISSING_FIELD = "missing-field", RejectionClass.MISSING_FIELD  # 11
-    MODULE_ID = "module-id", RejectionClass.BAD_FIELD  # 12
-    DIGEST = "digest", RejectionClass.BAD_FIELD  # 13
-    TIMESTAMP = "timestamp", RejectionClass.BAD_FIELD  # 14
-    WRONG_KIND = "wrong-kind", RejectionClass.WRONG_KIND  # 15
-    PCRS = "pcrs", RejectionClass.BAD_FIELD  # 16
-    CERTIFICATE = "certificate", RejectionClass.BAD_FIELD  # 17
-    CABUNDLE = "cabundle", RejectionClass.BAD_FIELD  # 18
-    OPTIONAL_FIELD = "optional-field", RejectionClass.BAD_FIELD  # 19
+    PAYLOAD_NOT_A_MAP = 9, RejectionClass.MALFORMED_PAYLOAD, "payload-not-a-map"
+    PAYLOAD_TRAILING_BYTES = 9, RejectionClass.MALFORMED_PAYLOAD, "payload-trailing-bytes"
+    PAYLOAD_CBOR = 10, RejectionClass.MALFORMED_PAYLOAD, "payload-cbor"
+    DUPLICATE_KEY = 11, RejectionClass.MALFORMED_PAYLOAD, "duplicate-key"
+    UNKNOWN_FIELD = 11, RejectionClass.MALFORMED_PAYLOAD, "unknown-field"
+    MISSING_FIELD = 11, RejectionClass.MISSING_FIELD, "missing-field"
+    MODULE_ID = 12, RejectionClass.BAD_FIELD, "module-id"
+    DIGEST = 13, RejectionClass.BAD_FIELD, "digest"
+    TIMESTAMP = 14, RejectionClass.BAD_FIELD, "timestamp"
+    BOTH_KINDS = 15, RejectionClass.WRONG_KIND, "both-kinds"
+    WRONG_KIND = 15, RejectionClass.WRONG_KIND, "wrong-kind"
+    PCRS = 16, RejectionClass.BAD_FIELD, "pcrs"
+    CERTIFICATE = 17, RejectionClass.BAD_FIELD, "certificate"
+    CABUNDLE = 18, RejectionClass.BAD_FIELD, "cabundle"
+    OPTIONAL_FIELD = 19, RejectionClass.BAD_FIELD, "optional-field"
 
-    TRUST_ANCHOR = "trust-anchor", RejectionClass.UNTRUSTED_CHAIN  # 20
-    DUPLICATE_CERTIFICATE = "duplicate-certificate", RejectionClass.UNTRUSTED_CHAIN  # 21
-    ISSUER = "issuer", RejectionClass.UNTRUSTED_CHAIN  # 21, 22
-    CERTIFICATE_ENCODING = "certificate-encoding", RejectionClass.UNTRUSTED_CHAIN  # 22
-    CERTIFICATE_ALGORITHM = "certificate-algorithm", RejectionClass.UNTRUSTED_CHAIN  # 22
-    CERTIFICATE_KEY = "certificate-key", RejectionClass.UNTRUSTED_CHAIN  # 22
-    CERTIFICATE_SIGNATURE = "certificate-signature", RejectionClass.UNTRUSTED_CHAIN  # 22
-    NOT_AN_AUTHORITY = "not-an-authority", RejectionClass.UNTRUSTED_CHAIN  # 23
-    PATH_LENGTH = "path-length", RejectionClass.UNTRUSTED_CHAIN  # 23
-    KEY_USAGE = "key-usage", RejectionClass.UNTRUSTED_CHAIN  # 23, 24
-    LEAF_IS_AUTHORITY = "leaf-is-authority", RejectionClass.UNTRUSTED_CHAIN  # 24
-    EXTENSION = "extension", RejectionClass.UNTRUSTED_CHAIN  # 25
-    CERTIFICATE_EXPIRED = "certificate-expired", RejectionClass.EXPIRED  # 26
-    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid", RejectionClass.NOT_YET_VALID  # 26
-    COMMON_NAME = "common-name", RejectionClass.UNTRUSTED_CHAIN  # 28
+    TRUST_ANCHOR = 20, RejectionClass.UNTRUSTED_CHAIN, "trust-anchor"
+    SIMULATED_ANCHOR = 20, RejectionClass.SIMULATED, "simulated-anchor"
+    DUPLICATE_CERTIFICATE = 21, RejectionClass.UNTRUSTED_CHAIN, "duplicate-certificate"
+    ISSUER = 22, RejectionClass.UNTRUSTED_CHAIN, "issuer"
+    CERTIFICATE_ENCODING = 22, RejectionClass.UNTRUSTED_CHAIN, "certificate-encoding"
+    CERTIFICATE_ALGORITHM = 22, RejectionClass.UNTRUSTED_CHAIN, "certificate-algorithm"
+    CERTIFICATE_KEY = 22, RejectionClass.UNTRUSTED_CHAIN, "certificate-key"
+    CERTIFICATE_SIGNATURE = 22, RejectionClass.UNTRUSTED_CHAIN, "certificate-signature"
+    NOT_AN_AUTHORITY = 23, RejectionClass.UNTRUSTED_CHAIN, "not-an-authority"
+    PATH_LENGTH = 23, RejectionClass.UNTRUSTED_CHAIN, "path-length"
+    AUTHORITY_KEY_USAGE = 23, RejectionClass.UNTRUSTED_CHAIN, "authority-key-usage"
+    LEAF_IS_AUTHORITY = 24, RejectionClass.UNTRUSTED_CHAIN, "leaf-is-authority"
+    LEAF_KEY_USAGE = 24, RejectionClass.UNTRUSTED_CHAIN, "leaf-key-usage"
+    EXTENSION = 25, RejectionClass.UNTRUSTED_CHAIN, "extension"
+    CERTIFICATE_EXPIRED = 26, RejectionClass.EXPIRED, "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = 26, RejectionClass.NOT_YET_VALID, "certificate-not-yet-valid"
+    COMMON_NAME = 28, RejectionClass.UNTRUSTED_CHAIN, "common-name"
 
-    DEBUG_MODE = "debug-mode", RejectionClass.DEBUG  # 29
-    MEASUREMENT = "measurement", RejectionClass.POLICY_MISMATCH  # 30
-    MEASUREMENT_ABSENT = "measurement-absent", RejectionClass.POLICY_MISMATCH  # 30
-    MEASUREMENT_WINDOW = "measurement-window", RejectionClass.POLICY_MISMATCH
-    NO_POLICY_MATCHES = "no-policy-matches", RejectionClass.POLICY_MISMATCH  # 30
-    NONCE = "nonce", RejectionClass.NONCE_MISMATCH  # 31
-    TOO_OLD = "too-old", RejectionClass.STALE  # 31
-    FROM_THE_FUTURE = "from-the-future", RejectionClass.STALE  # 31
-    SIMULATED_ANCHOR = "simulated-anchor", RejectionClass.SIMULATED
+    DEBUG_MODE = 29, RejectionClass.DEBUG, "debug-mode"
+    MEASUREMENT = 30, RejectionClass.POLICY_MISMATCH, "measurement"
+    MEASUREMENT_ABSENT = 30, RejectionClass.POLICY_MISMATCH, "measurement-absent"
+    MEASUREMENT_WINDOW = 30, RejectionClass.POLICY_MISMATCH, "measurement-window"
+    NO_POLICY_MATCHES = 30, RejectionClass.POLICY_MISMATCH, "no-policy-matches"
+    NONCE = 31, RejectionClass.NONCE_MISMATCH, "nonce"
+    TOO_OLD = 31, RejectionClass.STALE, "too-old"
+    FROM_THE_FUTURE = 31, RejectionClass.STALE, "from-the-future"
+    PUBLIC_KEY = 32, RejectionClass.BINDING_MISMATCH, "public-key"
+    USER_DATA = 32, RejectionClass.BINDING_MISMATCH, "user-data"
 
-    PUBLIC_KEY_PRESENT = "public-key-present", RejectionClass.BINDING_MISMATCH  # 32
-    BINDING_ABSENT = "binding-absent", RejectionClass.BINDING_MISMATCH  # 32
-    BINDING_PURPOSE = "binding-purpose", RejectionClass.BINDING_MISMATCH  # 32
-    BINDING_DIGEST = "binding-digest", RejectionClass.BINDING_MISMATCH  # 32
+    PUBLIC_KEY_PRESENT = 32, RejectionClass.BINDING_MISMATCH, "public-key-present"
+    BINDING_ABSENT = 32, RejectionClass.BINDING_MISMATCH, "binding-absent"
+    BINDING_PURPOSE = 32, RejectionClass.BINDING_MISMATCH, "binding-purpose"
+    BINDING_DIGEST = 32, RejectionClass.BINDING_MISMATCH, "binding-digest"
+
+    SECOND_OPINION = 0, RejectionClass.DISAGREEMENT, "second-opinion"
 
 
 class AttestationError(Exception):
@@ -112,6 +127,13 @@ class Rejected(AttestationError):
         self.code = code
         self.expected = expected
         self.actual = actual
+
+
+class Disagreement(Rejected):
+    """The second opinion refused what the verifier accepted: distrust both, and report it."""
+
+    def __init__(self, actual: str) -> None:
+        super().__init__(RejectionCode.SECOND_OPINION, "two verifiers that agree", actual)
 
 
 class PolicyError(AttestationError):

@@ -44,7 +44,7 @@ def kind_and_pcrs(payload: dict[str, object]) -> tuple[Kind, Mapping[int, bytes]
     if not present:
         raise Rejected(RejectionCode.MISSING_FIELD, "pcrs or nitrotpm_pcrs", "neither")
     if len([key for key in _PCRS if key in payload]) > 1:
-        raise Rejected(RejectionCode.WRONG_KIND, "pcrs or nitrotpm_pcrs", "both")
+        raise Rejected(RejectionCode.BOTH_KINDS, "pcrs or nitrotpm_pcrs", "both")
     kind, limit = _PCRS[present[0]]
     pcrs = payload[present[0]]
     if not isinstance(pcrs, dict) or not 1 <= len(pcrs) <= _MAX_PCRS:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from attestation.documents import AttestationDocument
 from attestation.errors import PolicyError, Rejected, RejectionCode
 
-MIN_NONCE_BYTES = 16
-MAX_NONCE_BYTES = 64
+MAX_NONCE_BYTES = 1024  # what a document can carry; genuine ones show nonces of 6 to 1,024 bytes
 MAX_SKEW_S = 300
 
 
@@ -16,9 +16,11 @@ MAX_SKEW_S = 300
 class Live:
     """The document answers ``nonce``, made by the caller for this one question, and is young at ``at_ms``.
 
-    ``nonce`` has 16 to 64 bytes; ``skew_s`` is at most 300. Raises PolicyError.
+    ``nonce`` has 1 to 1,024 bytes, ``skew_s`` is at most 300. A nonce proves what its maker put into it: take 32 random
+    bytes, once. Raises PolicyError.
     """
 
+    name: ClassVar[str] = "live"
     nonce: bytes = field(repr=False)
     at_ms: int
     max_age_s: int = 300
@@ -43,6 +45,7 @@ class Live:
 class Recent:
     """The document is at most ``max_age_s`` old at ``at_ms``; it can be replayed until then. Raises PolicyError."""
 
+    name: ClassVar[str] = "recent"
     at_ms: int
     max_age_s: int
     skew_s: int = MAX_SKEW_S
@@ -66,6 +69,7 @@ class Archived:
     Backdating needs the leaf's key, since the timestamp is signed under the chain that is judged at it.
     """
 
+    name: ClassVar[str] = "archived"
     at_ms: int | None = None
     skew_s: int = field(default=0, init=False)
 
@@ -86,8 +90,8 @@ Mode = Live | Recent | Archived
 
 
 def _check_nonce(nonce: object) -> None:
-    if not isinstance(nonce, bytes) or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES:
-        raise PolicyError(f"expected a nonce of {MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes")
+    if not isinstance(nonce, bytes) or not 1 <= len(nonce) <= MAX_NONCE_BYTES:
+        raise PolicyError(f"expected a nonce of 1 to {MAX_NONCE_BYTES} bytes")
 
 
 def _check_clock(at_ms: int, max_age_s: int, skew_s: int) -> None:

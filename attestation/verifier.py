@@ -10,8 +10,10 @@
  8. the freshness that the mode demands: nonce, age                           (rule 31)
  9. no debug mode, unless the caller allows it                                (rule 29)
 10. the policy accepts the measurements                                       (rule 30)
+11. it binds the public key and the user data that the caller expects         (rule 32)
 
-What the document binds (rule 32) is checked by the caller: ``attestation.bindings``.
+What the appliance's own documents bind is checked by its clients on top: ``attestation.bindings``. The steps by name,
+for reports: ``attestation.steps``.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from dataclasses import InitVar, dataclass
 
 from attestation import chain, claims
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
-from attestation.chain import Chain
+from attestation.chain import Chain, ChainCache
 from attestation.debug import check_not_debug
 from attestation.documents import AttestationDocument
-from attestation.errors import Rejected, RejectionCode
+from attestation.errors import PolicyError, Rejected, RejectionCode
 from attestation.modes import Mode
 from attestation.policy import Policy, pins_code, require_acceptance
 
@@ -62,18 +64,28 @@ def verify(
     allow_simulated: bool = False,
     allow_debug: bool = False,
     kind: str = "enclave",
+    expect_public_key: bytes | None = None,
+    expect_user_data: bytes | None = None,
+    cache: ChainCache | None = None,
 ) -> VerifiedDocument:
-    """Judge ``document`` by the steps above; ``mode`` carries the instant. Raises Rejected, PolicyError."""
+    """Judge ``document`` by the steps above; ``mode`` carries the instant. Raises Rejected, PolicyError.
+
+    ``expect_public_key`` and ``expect_user_data`` are exact bytes, at least one; None expects nothing. A ``cache``
+    handed in again saves the chain's signatures for documents of a chain that it has seen.
+    """
+    _check_expectations(expect_public_key, expect_user_data)
     parsed = _parsed(document)
     _check_anchor(anchor, allow_simulated)
     _check_kind(parsed, kind)
-    links = chain.walk(parsed, anchor)
+    links = chain.walk(parsed, anchor, cache)
     _check_instants(links, parsed, mode)
     parsed.envelope.verify(links.leaf_key)
     mode.check(parsed)
     if not allow_debug:
         check_not_debug(parsed)
     require_acceptance(policy, parsed, mode.instant_ms(parsed))
+    _check_bound(RejectionCode.PUBLIC_KEY, expect_public_key, parsed.public_key)
+    _check_bound(RejectionCode.USER_DATA, expect_user_data, parsed.user_data)
     return VerifiedDocument(
         document=parsed,
         mode=mode,
@@ -83,6 +95,12 @@ def verify(
         does_not_prove=claims.does_not_prove(parsed, mode, anchor, code_pinned=pins_code(policy)),
         guard=_GUARD,
     )
+
+
+def _check_expectations(*expected: bytes | None) -> None:
+    """An empty expectation would be met by a document that binds nothing."""
+    if b"" in expected:
+        raise PolicyError("expected at least one byte of public key or user data to expect, got none")
 
 
 def _parsed(document: bytes | AttestationDocument) -> AttestationDocument:
@@ -106,3 +124,9 @@ def _check_instants(links: Chain, document: AttestationDocument, mode: Mode) -> 
     """The signed timestamp lies in the window without forgiveness: whoever signed it held a valid leaf."""
     links.check_instant(document.timestamp_ms)
     links.check_instant(mode.instant_ms(document), skew_ms=mode.skew_s * 1000)
+
+
+def _check_bound(code: RejectionCode, expected: bytes | None, actual: bytes | None) -> None:
+    if expected is not None and actual != expected:
+        found = "none" if actual is None else f"{len(actual)} bytes that differ"
+        raise Rejected(code, f"the {len(expected)} bytes asked for", found)

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
+from attestation.chain import ChainCache
 from attestation.errors import PolicyError
 from attestation.modes import Live
 from attestation.policy import Policy, UnsafeAnyMeasurement
@@ -28,6 +29,7 @@ class Trust:
     allow_simulated: bool
     policy: Policy
     policy_name: str
+    seen: ChainCache = field(default_factory=ChainCache, repr=False, compare=False)
 
     @classmethod
     def load(cls, settings: Settings) -> Self:
@@ -50,6 +52,7 @@ class Trust:
             mode=Live(nonce, at_ms),
             anchor=self.anchor,
             allow_simulated=self.allow_simulated,
+            cache=self.seen,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from attestation.anchors import SimulatedTrustAnchor, TrustAnchor
 from attestation.bindings import check_client_binding
+from attestation.chain import ChainCache
 from attestation.errors import AttestationError, Rejected
 from attestation.modes import Live
 from attestation.policy import Policy
@@ -70,6 +71,7 @@ class Terms:
     anchor: TrustAnchor | SimulatedTrustAnchor
     allow_simulated: bool = False
     suites: Sequence[Suite] = field(default=(Suite.XWING,))
+    seen: ChainCache = field(default_factory=ChainCache, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(getattr(self.policy, "check", None)):
@@ -88,6 +90,7 @@ class Terms:
                 mode=Live(nonce, at_ms),
                 anchor=self.anchor,
                 allow_simulated=self.allow_simulated,
+                cache=self.seen,
             )
         except Rejected as rejection:
             raise AttestationRefused.from_rejection(rejection) from None

@@ -150,6 +150,15 @@ def build(listed: Sequence[Spec], owner: str = "the forge") -> PKI:
     return PKI(tuple(certificates), tuple(keys))
 
 
+def with_leaf(chain: PKI, spec: Spec) -> PKI:
+    """The same authorities with another leaf below them, and that leaf's own key."""
+    own = key(f"leaf {spec.name}")
+    issuer = x509.load_der_x509_certificate(chain.certificates[-2]).subject
+    [issuer_name] = [str(each.value) for each in issuer.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    leaf = _certificate(spec, issuer_name, own, chain.keys[-2])
+    return PKI((*chain.certificates[:-1], leaf), (*chain.keys[:-1], own))
+
+
 @cache
 def pki(module_id: str = MODULE_ID) -> PKI:
     """The sound PKI, built once."""

@@ -40,10 +40,10 @@ def authority(path_length: int | None) -> x509.BasicConstraints:
         pytest.param(ROOT, {"constraints": NOT_A_CA}, RejectionCode.NOT_AN_AUTHORITY, id="root not CA"),
         pytest.param(ZONAL, {"constraints": None}, RejectionCode.NOT_AN_AUTHORITY, id="no constraints"),
         pytest.param(INSTANCE, {"constraints_critical": False}, RejectionCode.NOT_AN_AUTHORITY, id="not critical"),
-        pytest.param(ZONAL, {"usage": ("crl_sign",)}, RejectionCode.KEY_USAGE, id="no keyCertSign"),
-        pytest.param(REGIONAL, {"usage": None}, RejectionCode.KEY_USAGE, id="CA without usage"),
-        pytest.param(LEAF, {"usage": None}, RejectionCode.KEY_USAGE, id="leaf without usage"),
-        pytest.param(LEAF, {"usage": ("content_commitment",)}, RejectionCode.KEY_USAGE, id="leaf cannot sign"),
+        pytest.param(ZONAL, {"usage": ("crl_sign",)}, RejectionCode.AUTHORITY_KEY_USAGE, id="no keyCertSign"),
+        pytest.param(REGIONAL, {"usage": None}, RejectionCode.AUTHORITY_KEY_USAGE, id="CA without usage"),
+        pytest.param(LEAF, {"usage": None}, RejectionCode.LEAF_KEY_USAGE, id="leaf without usage"),
+        pytest.param(LEAF, {"usage": ("content_commitment",)}, RejectionCode.LEAF_KEY_USAGE, id="leaf cannot sign"),
         pytest.param(REGIONAL, {"constraints": authority(1)}, RejectionCode.PATH_LENGTH, id="regional length"),
         pytest.param(ZONAL, {"constraints": authority(0)}, RejectionCode.PATH_LENGTH, id="zonal length"),
         pytest.param(ROOT, {"constraints": authority(2)}, RejectionCode.PATH_LENGTH, id="root length"),
@@ -97,7 +97,7 @@ ATTACKER = forge.build(forge.specs(), owner="an attacker")
             RejectionCode.TRUST_ANCHOR,
             id="genuine root appended",
         ),
-        pytest.param(bundle(*CERTIFICATES[:4], ATTACKER.certificates[1]), RejectionCode.PATH_LENGTH, id="extra"),
+        pytest.param(bundle(*CERTIFICATES[:4], ATTACKER.certificates[1]), RejectionCode.ISSUER, id="extra"),
         pytest.param(
             bundle(*CERTIFICATES[:2], *CERTIFICATES[1:4]), RejectionCode.DUPLICATE_CERTIFICATE, id="duplicate"
         ),
@@ -143,7 +143,7 @@ def test_refuses_unequal_algorithms() -> None:
     before, between, after = CERTIFICATES[LEAF].split(sha384)
     inner = sha384.join([before + sha256 + between, after])
     outer = sha256.join([before + sha384 + between, after])
-    reject(RejectionCode.CERTIFICATE_SIGNATURE, forge.document(certificate=inner))
+    reject(RejectionCode.CERTIFICATE_ALGORITHM, forge.document(certificate=inner))
     reject(RejectionCode.CERTIFICATE_ALGORITHM, forge.document(certificate=outer))
 
 
