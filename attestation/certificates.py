@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP384R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.x509.oid import NameOID
 
+from attestation import der
 from attestation.der import CertificateParts
 from attestation.errors import Rejected, RejectionCode
 
@@ -23,6 +23,8 @@ _E = TypeVar("_E", bound=x509.ExtensionType)
 _ECDSA_WITH_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
 # SubjectPublicKeyInfo up to the point: ecPublicKey on the named curve secp384r1, uncompressed (RFC 5480 section 2).
 _SECP384R1_POINT = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
+_EMPTY_NAME = bytes.fromhex("3000")
+_MAX_SERIAL_BYTES = 20
 _UNDERSTOOD = (x509.BasicConstraints.oid, x509.KeyUsage.oid)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
@@ -44,24 +46,28 @@ class Certificate:
     valid_until_ms: int
 
     @classmethod
-    def from_bytes(cls, der: bytes) -> Certificate:
+    def from_bytes(cls, data: bytes) -> Certificate:
         """Read one certificate.
 
         Raises Rejected (certificate-encoding, certificate-algorithm, certificate-key, extension).
         """
-        with _as_encoding_error():
-            read = x509.load_der_x509_certificate(der)
-            extensions, subject, signature = read.extensions, read.subject, read.signature
-            starts, ends = read.not_valid_before_utc, read.not_valid_after_utc
-        parts = CertificateParts.from_bytes(der)
+        parts = CertificateParts.from_bytes(data)
         _check_algorithms(parts)
-        _check_version(read)
+        _check_serial_number(parts)
+        names = _common_names(parts)
+        with _as_encoding_error():
+            read = x509.load_der_x509_certificate(data)
+            extensions, signature = read.extensions, read.signature
+            starts, ends = read.not_valid_before_utc, read.not_valid_after_utc
+        if read.version is not x509.Version.v3:
+            raise der.malformed("version 3", read.version.name)
+        _check_times(parts, starts, ends)
         _check_extensions(extensions)
         return cls(
             parts=parts,
             signature=signature,
             key=_public_key(read, parts),
-            common_names=tuple(str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
+            common_names=names,
             extensions=extensions,
             valid_from_ms=(starts - _EPOCH) // _MILLISECOND,
             valid_until_ms=(ends - _EPOCH) // _MILLISECOND,
@@ -114,11 +120,25 @@ def _check_algorithms(parts: CertificateParts) -> None:
             raise Rejected(RejectionCode.CERTIFICATE_ALGORITHM, "ecdsa-with-SHA384 in both places", "another")
 
 
-def _check_version(certificate: x509.Certificate) -> None:
-    if certificate.version is not x509.Version.v3:
-        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "version 3", certificate.version.name)
-    if certificate.serial_number < 1:
-        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "a positive serial number", "another")
+def _check_serial_number(parts: CertificateParts) -> None:
+    """Positive, of at most 20 octets, as which genuine ones count without the sign's: RFC 5280 section 4.1.2.2."""
+    number = parts.serial_number[2:]
+    if number[:1] >= b"\x80" or not 1 <= len(number.lstrip(b"\0")) <= _MAX_SERIAL_BYTES:
+        raise der.malformed(f"a positive serial number of at most {_MAX_SERIAL_BYTES} octets", "another")
+
+
+def _common_names(parts: CertificateParts) -> tuple[str, ...]:
+    """The subject's; neither name may be empty: RFC 5280 section 4.1.2.4."""
+    if _EMPTY_NAME in (parts.issuer, parts.subject):
+        raise der.malformed("an issuer and a subject", "an empty name")
+    return der.common_names(parts.subject)
+
+
+def _check_times(parts: CertificateParts, *instants: datetime) -> None:
+    """UTCTime until 2049, GeneralizedTime from 2050: RFC 5280 section 4.1.2.5."""
+    for (tag, _), instant in zip(der.elements(parts.validity), instants, strict=True):
+        if tag != (der.UTC_TIME if instant.year < 2050 else der.GENERALIZED_TIME):
+            raise der.malformed("UTCTime until 2049 and GeneralizedTime from 2050", "another")
 
 
 def _check_extensions(extensions: x509.Extensions) -> None:

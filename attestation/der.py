@@ -1,18 +1,22 @@
 """Where the parts of a certificate lie in its DER (X.690 section 8.1, RFC 5280 section 4.1).
 
 Names, keys and what is signed are compared and verified as the bytes that came, never as a library's re-encoding of
-them. Whether the bytes are strict DER at all is the X.509 library's judgement, made before these slices are used.
+them. Lengths are minimal here too; whether the rest is strict DER is the X.509 library's judgement.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from attestation.errors import Rejected, RejectionCode
 
-_SEQUENCE = 0x30
+INTEGER, SEQUENCE, UTC_TIME, GENERALIZED_TIME = 0x02, 0x30, 0x17, 0x18
+
 _VERSION = 0xA0
-_HEADER_BYTES = {0x81: 3, 0x82: 4}  # tag, first length byte, length; a certificate of 1,024 bytes needs no more
+_OBJECT_IDENTIFIER = 0x06
+_COMMON_NAME = bytes.fromhex("0603550403")  # 2.5.4.3
+_TEXT = (0x0C, 0x13)  # UTF8String, PrintableString: RFC 5280 section 4.1.2.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,10 @@ class CertificateParts:
     """Slices of one certificate, each a whole element with its header."""
 
     to_be_signed: bytes = field(repr=False)
+    serial_number: bytes
     inner_algorithm: bytes
     issuer: bytes
+    validity: bytes
     subject: bytes
     public_key: bytes = field(repr=False)
     outer_algorithm: bytes
@@ -29,33 +35,70 @@ class CertificateParts:
     @classmethod
     def from_bytes(cls, der: bytes) -> CertificateParts:
         """Step over the elements of one certificate. Raises Rejected (certificate-encoding)."""
-        start, end = _element(der, 0, _SEQUENCE)
+        start, end = _element(der, 0, SEQUENCE)
         if end != len(der):
-            raise _malformed("no byte after the certificate", f"{len(der) - end}")
-        at, signed_end = _element(der, start, _SEQUENCE)
+            raise malformed("no byte after the certificate", f"{len(der) - end}")
+        at, signed_end = _element(der, start, SEQUENCE)
         if der[at : at + 1] == bytes([_VERSION]):
-            at = _element(der, at)[1]
+            _, at = _element(der, at)
         parts = []
-        for _ in ("serial number", "algorithm", "issuer", "validity", "subject", "public key"):
-            _, after = _element(der, at)
+        for tag in (INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE):
+            _, after = _element(der, at, tag)
             parts.append(der[at:after])
             at = after
-        _, algorithm, issuer, _, subject, public_key = parts
-        _, outer_end = _element(der, signed_end, _SEQUENCE)
-        return cls(der[start:signed_end], algorithm, issuer, subject, public_key, der[signed_end:outer_end])
+        serial_number, inner, issuer, validity, subject, public_key = parts
+        _, outer_end = _element(der, signed_end, SEQUENCE)
+        signed, outer = der[start:signed_end], der[signed_end:outer_end]
+        return cls(signed, serial_number, inner, issuer, validity, subject, public_key, outer)
+
+
+def common_names(name: bytes) -> tuple[str, ...]:
+    """The common names in a distinguished name, in its order. Raises Rejected (certificate-encoding)."""
+    found = []
+    for _, relative in elements(name):
+        for _, attribute in elements(relative):
+            parts = list(elements(attribute))
+            if len(parts) != 2 or parts[0][0] != _OBJECT_IDENTIFIER:
+                raise malformed("attributes of a type and a value", "another")
+            if parts[0][1] == _COMMON_NAME:
+                found.append(_text(*parts[1]))
+    return tuple(found)
+
+
+def elements(element: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and whole bytes of each element inside a constructed one. Raises Rejected (certificate-encoding)."""
+    at, end = _element(element, 0)
+    while at < end:
+        _, after = _element(element[:end], at)
+        yield element[at], element[at:after]
+        at = after
+
+
+def malformed(expected: str, actual: str) -> Rejected:
+    """The rejection of a certificate that is not what RFC 5280 says."""
+    return Rejected(RejectionCode.CERTIFICATE_ENCODING, expected, actual)
+
+
+def _text(tag: int, element: bytes) -> str:
+    start, _ = _element(element, 0)
+    try:
+        if tag in _TEXT:
+            return element[start:].decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise malformed("names in UTF8String or PrintableString", "another")
 
 
 def _element(der: bytes, at: int, tag: int | None = None) -> tuple[int, int]:
     """Where the content of the element at ``at`` begins and ends."""
     if len(der) < at + 2 or (tag is not None and der[at] != tag):
-        raise _malformed("another element", f"none at {at}")
-    first = der[at + 1]
-    content = at + (2 if first < 0x80 else _HEADER_BYTES.get(first, 0))
-    length = first if first < 0x80 else int.from_bytes(der[at + 2 : content], "big")
-    if content == at or content + length > len(der):
-        raise _malformed("a definite length within the certificate", f"another at {at}")
+        raise malformed("another element", f"none at {at}")
+    length, content = der[at + 1], at + 2
+    if length >= 0x80:
+        width = length - 0x80
+        length, content = int.from_bytes(der[content : content + width], "big"), content + width
+        if width not in (1, 2) or length < (0x80 if width == 1 else 0x100):  # 1,024 bytes need no more
+            raise malformed("a definite minimal length", f"another at {at}")
+    if content + length > len(der):
+        raise malformed("an element within its bounds", f"a longer one at {at}")
     return content, content + length
-
-
-def _malformed(expected: str, actual: str) -> Rejected:
-    return Rejected(RejectionCode.CERTIFICATE_ENCODING, expected, actual)

@@ -21,7 +21,7 @@ ZERO = bytes(48)
 CONFIGURATION_LABEL = b"strongroom deployment configuration v1\0"
 CATALOGUE_LABEL = b"strongroom model catalogue v1\0"
 
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,512}")
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,512}")
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,32}")
 
 
@@ -38,7 +38,7 @@ EMPTY_APPLICATION_PCR2 = extend(ZERO, hashlib.sha384(b"").digest())
 
 def parent_role_pcr3(arn: str) -> bytes:
     """PCR3 of enclaves whose parent instance has the IAM role ``arn``. Raises PolicyError for another ARN."""
-    if not _ROLE_ARN.fullmatch(arn):
+    if not ROLE_ARN.fullmatch(arn):
         raise PolicyError("expected an IAM role's ARN, arn:aws:iam::<account>:role/<name>")
     return extend(ZERO, arn.encode("ascii"))
 

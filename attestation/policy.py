@@ -1,24 +1,25 @@
 """Policies: which documents are acceptable. An empty policy is an error and never a yes.
 
 Measurements are tuples: PCR0, 1 and 2 of one build belong together, so that a mix of two releases never passes.
+Pinned PCRs are single registers, for a question asked by hand.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
 from attestation.documents import AttestationDocument
 from attestation.errors import PolicyError, Rejected, RejectionCode
-from attestation.measurements import EMPTY_APPLICATION_PCR2, IMAGE_PCRS, PARENT_ROLE_PCR, ZERO
+from attestation.registers import check_equal, check_pins, check_tuple
 
-MAX_PCR = 31
 MAX_INSTANT_MS = 253_402_300_799_999  # the last of the year 9999
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9 ._:@/+-]{0,127}"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/+-]{0,127}")
+_NAME = re.compile(NAME_PATTERN)
 
 
 class Policy(Protocol):
@@ -33,8 +34,9 @@ class Measurements:
     """One tuple of expected PCR values (index → 48 bytes), optionally with a window in which it is acceptable.
 
     PCR0, 1, 2 are required together; PCR3, the parent's role, unless ``any_parent_role`` (anyone can run a public
-    image with a copied configuration in an account of their own). Raises PolicyError, also for values that
-    measure nothing: zeros (debug mode) and the PCR2 of an image without an application.
+    image with a copied configuration in an account of their own). The window is held against the instant that the mode
+    judges at, and both its edges belong to it. Raises PolicyError, also for values that measure nothing: zeros (debug
+    mode) and the PCR2 of an image without an application.
     """
 
     pcrs: Mapping[int, bytes]
@@ -45,7 +47,7 @@ class Measurements:
 
     def __post_init__(self) -> None:
         pcrs = dict(self.pcrs)
-        _check_pinned(pcrs, self.any_parent_role)
+        check_tuple(pcrs, self.any_parent_role)
         object.__setattr__(self, "pcrs", MappingProxyType(dict(sorted(pcrs.items()))))
         if self.name and not _NAME.fullmatch(self.name):
             raise PolicyError("expected a name of 1 to 128 letters, digits, spaces and ._:@/+-")
@@ -54,16 +56,17 @@ class Measurements:
 
     def check(self, document: AttestationDocument, at_ms: int) -> None:
         """Every pinned PCR is present and equal, and ``at_ms`` lies in the window. Raises Rejected."""
-        for index, expected in self.pcrs.items():
-            actual = document.pcrs.get(index)
-            if actual is None:
-                raise Rejected(RejectionCode.MEASUREMENT_ABSENT, f"PCR{index} {expected.hex()}", "no such PCR")
-            if actual != expected:
-                raise Rejected(RejectionCode.MEASUREMENT, f"PCR{index} {expected.hex()}", actual.hex())
+        check_equal(self.pcrs, document, self._of_name)
         if not self._start <= at_ms <= self._end:
             raise Rejected(
-                RejectionCode.MEASUREMENT_WINDOW, f"an instant from {self._start} to {self._end}", f"{at_ms}"
+                RejectionCode.MEASUREMENT_WINDOW,
+                f"an instant from {self._start} to {self._end}{self._of_name}",
+                f"{at_ms}",
             )
+
+    @property
+    def _of_name(self) -> str:
+        return f" of {self.name}" if self.name else ""
 
     @property
     def _start(self) -> int:
@@ -72,6 +75,30 @@ class Measurements:
     @property
     def _end(self) -> int:
         return MAX_INSTANT_MS if self.not_after_ms is None else self.not_after_ms
+
+
+@dataclass(frozen=True)
+class PinnedPCRs:
+    """Single registers (index → 48 bytes) of one kind of document, enclave or nitrotpm: each is present and equal.
+
+    An enclave's pins name PCR0, PCR8 or one that the code extends (PCR16 to 31): PCR3 and PCR4 say who runs it, not
+    what. Weaker than ``Measurements`` in a policy file: whatever is not named may be anything, and pins know no release
+    that they belong to. Raises PolicyError, also for values that measure nothing.
+    """
+
+    pcrs: Mapping[int, bytes]
+    kind: str = "enclave"
+
+    def __post_init__(self) -> None:
+        pcrs = dict(self.pcrs)
+        check_pins(pcrs, self.kind)
+        object.__setattr__(self, "pcrs", MappingProxyType(dict(sorted(pcrs.items()))))
+
+    def check(self, document: AttestationDocument, at_ms: int) -> None:
+        """Of the pins' kind, with every pinned PCR. Raises Rejected."""
+        if document.kind != self.kind:
+            raise Rejected(RejectionCode.WRONG_KIND, f"kind {self.kind}", document.kind)
+        check_equal(self.pcrs, document)
 
 
 @dataclass(frozen=True)
@@ -140,27 +167,8 @@ def pins_code(policy: Policy) -> bool:
     return not isinstance(policy, UnsafeAnyMeasurement)
 
 
-def _not_empty(policies: Sequence[Policy]) -> tuple[Policy, ...]:
-    if not policies:
+def _not_empty(policies: Iterable[Policy]) -> tuple[Policy, ...]:
+    listed = tuple(policies)
+    if not listed:
         raise PolicyError("expected at least one policy, got none")
-    return tuple(policies)
-
-
-def _check_register(index: object, value: object) -> None:
-    if type(index) is not int or not 0 <= index <= MAX_PCR:
-        raise PolicyError(f"expected PCR indices 0 to {MAX_PCR}, got {index!r}")
-    if not isinstance(value, bytes) or len(value) != len(ZERO):
-        raise PolicyError(f"expected {len(ZERO)} bytes for PCR{index}")
-    if value == ZERO:
-        raise PolicyError(f"expected a measured PCR{index}, got zeros, which measure nothing")
-
-
-def _check_pinned(pcrs: Mapping[int, bytes], any_parent_role: bool) -> None:
-    for index, value in pcrs.items():
-        _check_register(index, value)
-    if missing := [index for index in IMAGE_PCRS if index not in pcrs]:
-        raise PolicyError(f"expected PCR0, PCR1 and PCR2 together, got no PCR{missing[0]}")
-    if pcrs[2] == EMPTY_APPLICATION_PCR2:
-        raise PolicyError("expected a PCR2 that measures an application, got that of an image without one")
-    if (PARENT_ROLE_PCR in pcrs) == any_parent_role:
-        raise PolicyError("expected either PCR3, the parent's role, or any_parent_role=True, and not both")
+    return listed

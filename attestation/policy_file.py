@@ -7,9 +7,10 @@
     pcr16 = "…"                             # the model catalogue; any of pcr4 to pcr31
     pcr17 = "…"                             # the deployment configuration
     not_before = 2026-01-01T00:00:00Z       # optional, with a UTC offset
-    not_after = 2026-06-30T00:00:00Z
+    not_after = 2026-06-30T00:00:00Z                            # this instant included
 
-The same file compiles to the KMS key policy (``attestation.key_policy``).
+Releases N and N-1 are two tables, and a document must equal one of them whole. Editors check the file by its JSON
+Schema (``attestation.policy_schema``); the same file compiles to the KMS key policy (``attestation.compiler``).
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from attestation.policy import AnyOf, Measurements, Policy
 
 MAX_POLICY_FILE_BYTES = 256 * 1024
 MAX_TABLES = 64
+PCR_KEY_PATTERN = r"pcr(0|[1-9]|[12][0-9]|3[01])"
+DIGEST_PATTERN = r"[0-9a-fA-F]{96}"
 
-_PCR_KEY = re.compile(r"pcr(0|[1-9]|[12][0-9]|3[01])")
+_PCR_KEY = re.compile(PCR_KEY_PATTERN)
+_DIGEST = re.compile(DIGEST_PATTERN)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
 
-_Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-fA-F]{96}\Z")]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -42,7 +45,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
-    pcrs: dict[str, _Digest]
+    pcrs: dict[str, str]
     name: str = ""
     parent_role: str | None = None
     any_parent_role: bool = False
@@ -61,16 +64,23 @@ def load_measurements(data: bytes) -> tuple[Measurements, ...]:
         raise PolicyError(f"expected at most {MAX_POLICY_FILE_BYTES} bytes, got {len(data)}")
     try:
         file = msgspec.convert(tomllib.loads(data.decode("utf-8")), _File)
-        return tuple(_measurements(msgspec.convert(_grouped(table), _Table)) for table in file.measurement)
     except msgspec.ValidationError as error:
         raise PolicyError(f"policy file: {error}") from None
     except (ValueError, RecursionError):
         raise PolicyError("expected a policy file in TOML and UTF-8, got something else") from None
+    return tuple(_loaded(number, table) for number, table in enumerate(file.measurement, 1))
 
 
 def dump_measurements(measurements: Iterable[Measurements]) -> str:
     """The policy file that ``load_measurements`` reads back as these tuples."""
     return "\n".join(_table_text(tuple_) for tuple_ in measurements)
+
+
+def _loaded(number: int, table: dict[str, object]) -> Measurements:
+    try:  # a datetime is built in: TOML has its own, and text that looks like one stays text
+        return _measurements(msgspec.convert(_grouped(table), _Table, builtin_types=(datetime,)))
+    except (PolicyError, msgspec.ValidationError) as error:
+        raise PolicyError(f"policy file, measurement {number}: {error}") from None
 
 
 def _grouped(table: dict[str, object]) -> dict[str, object]:
@@ -83,6 +93,8 @@ def _grouped(table: dict[str, object]) -> dict[str, object]:
 
 
 def _measurements(table: _Table) -> Measurements:
+    if bad := [key for key, value in table.pcrs.items() if not _DIGEST.fullmatch(value)]:
+        raise PolicyError(f"expected 96 hexadecimal digits for {bad[0]}, got something else")
     pcrs = {int(key.removeprefix("pcr")): bytes.fromhex(value) for key, value in table.pcrs.items()}
     if table.parent_role is not None:
         if PARENT_ROLE_PCR in pcrs:

@@ -11,9 +11,11 @@ _TABLE = {
     "infer": ("strongroom.cli.ask", "infer", "Run a tensor model, sealed."),
     "status": ("strongroom.cli.status", "status", "Show what is attested, under which anchor, and what is not proved."),
     "verify": ("strongroom.cli.verify", "verify", "Judge an attestation document offline."),
+    "inspect": ("strongroom.cli.inspect", "inspect", "Show what a document says, unverified."),
+    "eif": ("strongroom.cli.eif", "eif", "Describe and measure enclave image files."),
     "deployment": ("strongroom.cli.deployment", "deployment", "Write, check and measure a deployment configuration."),
     "model": ("strongroom.cli.model", "model", "Build, catalogue and seal models."),
-    "policy": ("strongroom.cli.policy", "policy", "Compile a policy file into a KMS key policy."),
+    "policy": ("strongroom.cli.policy", "policy", "Check policy files, compile them into a KMS key policy."),
     "logs": ("strongroom.cli.logs", "logs", "Read the enclave's log port."),
     "simulator": ("strongroom.cli.simulator", "simulator", "Parts of the appliance in software; never in an image."),
 }

@@ -96,7 +96,10 @@ def _missing(error: ModuleNotFoundError) -> CommandFailed | None:
     name = (error.name or "").split(".")[0]
     if name in ("", "attestation", "enclave", "parent", "proxy", "strongroom"):
         return None
-    advice = "install strongroom[client] to ask, strongroom[models] to build models, strongroom[simulator] for all"
+    advice = (
+        "install strongroom[client] to ask, strongroom[audit] for a second opinion, "
+        "strongroom[models] to build models, strongroom[simulator] for all"
+    )
     return CommandFailed("not-installed", f"expected the package {name}, which is not installed: {advice}", EXIT_USAGE)
 
 

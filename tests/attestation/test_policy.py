@@ -47,6 +47,8 @@ def without(*indices: int) -> dict[int, bytes]:
         pytest.param(lambda: Measurements(PINNED, "", None, 1 << 60), id="window beyond 9999"),
         pytest.param(lambda: AnyOf([]), id="any of none"),
         pytest.param(lambda: AllOf([]), id="all of none"),
+        pytest.param(lambda: AnyOf(iter([])), id="any of a generator of none"),  # type: ignore[arg-type]  # must fail
+        pytest.param(lambda: AllOf(iter([])), id="all of a generator of none"),  # type: ignore[arg-type]  # must fail
     ],
 )
 def test_refuses_unusable_policies(make: Callable[[], Policy]) -> None:
@@ -77,6 +79,34 @@ def test_a_mix_of_two_releases_passes_neither() -> None:
     rejected = reject(RejectionCode.NO_POLICY_MATCHES, forge.document(pcrs=mixed), policy=AnyOf([one, two]))
     assert "PCR0" in rejected.actual
     assert "PCR1" in rejected.actual
+
+
+def test_releases_n_and_n_minus_1_are_both_valid_while_their_windows_overlap() -> None:
+    registers = {index: forge.pcr(100 + index) for index in PINNED}
+    before = Measurements(PINNED, "1.3", None, forge.NOW_MS + 1000)
+    after = Measurements(registers, "1.4", forge.NOW_MS, None)
+    policy = AnyOf([before, after])
+    old, new = forge.document(), forge.document(pcrs=forge.PCRS | registers)
+    for document in (old, new):
+        accept(document, policy=policy, mode=Archived(forge.NOW_MS + 1000))
+    rejected = reject(RejectionCode.NO_POLICY_MATCHES, old, policy=policy, mode=Archived(forge.NOW_MS + 1001))
+    assert "of 1.3, got" in rejected.actual
+    early = forge.document(pcrs=forge.PCRS | registers, timestamp=forge.NOW_MS - 1)
+    reject(RejectionCode.NO_POLICY_MATCHES, early, policy=policy)
+    mixed = forge.document(pcrs=forge.PCRS | registers | {1: PINNED[1]})
+    reject(RejectionCode.NO_POLICY_MATCHES, mixed, policy=policy)
+
+
+def test_a_refusal_names_the_release() -> None:
+    named = f"PCR17 {forge.pcr(17).hex()} of sound"
+    for change, code in ((forge.pcr(9), RejectionCode.MEASUREMENT), (None, RejectionCode.MEASUREMENT_ABSENT)):
+        pcrs = {index: value for index, value in (forge.PCRS | {17: change}).items() if value is not None}
+        assert reject(code, forge.document(pcrs=pcrs), policy=SOUND).expected == named
+
+
+@pytest.mark.parametrize("value", [EMPTY_APPLICATION_PCR2, forge.pcr(2)])
+def test_an_empty_application_is_judged_like_any_other_where_nothing_is_pinned(value: bytes) -> None:
+    accept(forge.document(pcrs=forge.PCRS | {2: value}), policy=UnsafeAnyMeasurement())
 
 
 def test_accepts() -> None:

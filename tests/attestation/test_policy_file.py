@@ -61,6 +61,9 @@ SOUND = IMAGE + line(3)
         pytest.param(SOUND + "not_before = 2026-01-01T00:00:00", id="no offset"),
         pytest.param(SOUND + "not_before = 2026-01-01", id="a date"),
         pytest.param(SOUND + 'not_before = "2026-01-01T00:00:00Z" extra', id="noise"),
+        pytest.param(SOUND + 'not_before = "2026-01-01T00:00:00Z"', id="a quoted instant"),
+        pytest.param(SOUND + "not_before = 0001-01-01T00:00:00+23:59", id="before the first year"),
+        pytest.param(SOUND + "not_after = 9999-12-31T23:59:59.999-23:59", id="after the last year"),
         pytest.param(SOUND + "not_before = 2026-01-02T00:00:00Z\nnot_after = 2026-01-01T00:00:00Z", id="order"),
         pytest.param(SOUND * 65, id="65 tables"),
         pytest.param(SOUND + "#" * 300_000, id="too large"),
@@ -69,6 +72,20 @@ SOUND = IMAGE + line(3)
 def test_refuses(text: str) -> None:
     with pytest.raises(PolicyError):
         load_measurements(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (SOUND + 'pcr4 = "q"', "expected 96 hexadecimal digits for pcr4"),
+        (IMAGE, "expected either PCR3, the parent's role"),
+        (SOUND + "extra = 1", "unknown field `extra`"),
+    ],
+)
+def test_says_which_table_cannot_be_used_and_why(second: str, reason: str) -> None:
+    with pytest.raises(PolicyError, match="measurement 2: ") as caught:
+        load_measurements((SOUND + second).encode())
+    assert reason in str(caught.value)
 
 
 def test_refuses_what_is_not_utf_8() -> None:

@@ -98,7 +98,7 @@ def test_a_terminal_that_lacks_a_character(configuration: Path) -> None:
     [
         (("verify", "--json"), "usage"),
         (("verify", "-", "--archived", "--policy", os.devnull, "--json"), "policy"),
-        (("verify", "-", "--live", "--nonce", "00", "--any-measurement", "--json"), "policy"),
+        (("verify", "-", "--live", "--nonce", "00" * 1025, "--any-measurement", "--json"), "policy"),
         (("verify", "-", "--archived", "--any-measurement", "--trust-anchor", os.devnull, "--json"), "policy"),
     ],
 )
