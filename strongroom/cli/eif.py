@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+_ANY_PARENT_ROLE = "any_parent_role = true\n"
+_ROLE_TO_ADD = '# parent_role = "arn:aws:iam::…:role/…"  add it; only any_parent_role = true does without\n'
+
+
 @click.group()
 def eif() -> None:
     """Describe and measure enclave image files (EIF)."""
@@ -53,6 +57,8 @@ def describe(file: Path, as_json: bool) -> None:
 def measure(file: Path, name: str, role: str | None, any_parent_role: bool, as_json: bool) -> None:
     """Print the measurements of FILE as an entry of a policy file. Exit 1: no sound EIF.
 
+    An image does not say under which parent it will run: without --role, that line is left for you to add.
+
     \b
     Example:  strongroom eif measure strongroom.eif --name "release 1.4.0" \\
                 --role arn:aws:iam::111122223333:role/strongroom-parent >> policy.toml
@@ -63,13 +69,15 @@ def measure(file: Path, name: str, role: str | None, any_parent_role: bool, as_j
     from attestation.policy import Measurements
     from attestation.policy_file import dump_measurements
 
-    if (role is None) != any_parent_role:
+    if role is not None and any_parent_role:
         advice = "expected either --role ARN, which is safer, or --any-parent-role: anybody can run a public image"
         raise CommandFailed("usage", advice, EXIT_USAGE)
     parent = {} if role is None else {PARENT_ROLE_PCR: parent_role_pcr3(role)}
     image = _read(file)
     _check_sound(image)
-    entry = dump_measurements([Measurements({**image.pcrs, **parent}, name, any_parent_role=any_parent_role)])
+    entry = dump_measurements([Measurements({**image.pcrs, **parent}, name, any_parent_role=role is None)])
+    if role is None and not any_parent_role:
+        entry = entry.replace(_ANY_PARENT_ROLE, _ROLE_TO_ADD)
     if as_json:
         print_json(tomllib.loads(entry)["measurement"][0])
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from attestation.errors import PolicyError
 from attestation.measurements import parent_role_pcr3
 from attestation.policy_file import load_measurements, load_policy
 from tests.attestation.eif.builder import (
@@ -30,6 +31,15 @@ def write(folder: Path, image: Image) -> Path:
     path = folder / "x.eif"
     path.write_bytes(image.to_bytes())
     return path
+
+
+def test_without_a_role_the_entry_waits_for_one(tmp_path: Path) -> None:
+    file = write(tmp_path, Image())
+    done = strongroom("eif", "measure", file)
+    with pytest.raises(PolicyError, match="any_parent_role"):
+        load_policy(done.stdout)
+    load_policy(done.stdout + f'parent_role = "{ROLE}"\n'.encode())
+    assert list(json.loads(strongroom("eif", "measure", file, "--json").stdout)) == ["pcr0", "pcr1", "pcr2"]
 
 
 def test_the_description_is_one_json_line(tmp_path: Path) -> None:
@@ -98,7 +108,6 @@ def test_what_is_not_sound_is_not_measured(image: Image, code: str, words: str, 
 @pytest.mark.parametrize(
     ("image", "options", "words"),
     [
-        (Image(), (), "--role ARN"),
         (Image(), ("--role", ROLE, "--any-parent-role"), "--role ARN"),
         (Image(), ("--role", "parent"), "an IAM role's ARN"),
         (Image(), ("--role", ROLE, "--name", "!"), "expected a name"),
