@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
 $(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
-.PHONY: env demo check test lock eif ci-deps clean
+.PHONY: env demo check test lock peers eif ci-deps clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -45,6 +45,21 @@ lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile --quiet --python-platform x86_64-manylinux_2_28 --python-version 3.13 --no-deps --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --constraint requirements/all.txt \
 		--output-file requirements/enclave.txt requirements/enclave.in
+	for peer in benchmarks/peers/*.in; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+			--no-emit-index-url --output-file $${peer%.in}.txt $$peer || exit 1; \
+	done
+
+PEERS := $(patsubst benchmarks/peers/%.txt,.peers/%/.installed,$(wildcard benchmarks/peers/*.txt))
+
+peers: $(PEERS) ## Make an environment for each verifier that benchmarks/attestation.py compares with
+
+.peers/%/.installed: benchmarks/peers/%.txt
+	@echo "Installing the locked packages into .peers/$* …"
+	@$(PYTHON) -m venv .peers/$*
+	@.peers/$*/bin/python -m pip --no-cache-dir --disable-pip-version-check --quiet install \
+		--only-binary :all: --require-hashes --requirement $<
+	@touch $@
 
 eif: ## Build the enclave image file: make eif BASE=debian:trixie-slim@sha256:…
 	@deploy/build-eif.sh "$(TAG)" "$(EIF)" "$(BASE)"
@@ -53,4 +68,4 @@ ci-deps: ## Install what the tests need from Debian
 	@deploy/ci-deps.sh
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) .models .state .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .peers .fuzz .models .state .mypy_cache .ruff_cache .hypothesis dist

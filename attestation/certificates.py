@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP384R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, EllipticCurvePublicKey
 
 from attestation import der
+from attestation.cose import ES384
 from attestation.der import CertificateParts
 from attestation.errors import Rejected, RejectionCode
 
@@ -30,17 +31,16 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Certificate:
     """A v3 certificate in strict DER with a secp384r1 key; what it may sign is for the checks below to say.
 
-    ``issuer`` and ``subject`` are the names' DER; ``common_names`` are the subject's; both ends of the window count.
+    Both ends of the window count.
     """
 
     parts: CertificateParts
     signature: bytes = field(repr=False)
     key: EllipticCurvePublicKey = field(repr=False)
-    common_names: tuple[str, ...]
     extensions: x509.Extensions = field(repr=False)
     valid_from_ms: int
     valid_until_ms: int
@@ -54,7 +54,7 @@ class Certificate:
         parts = CertificateParts.from_bytes(data)
         _check_algorithms(parts)
         _check_serial_number(parts)
-        names = _common_names(parts)
+        _check_names(parts)
         with _as_encoding_error():
             read = x509.load_der_x509_certificate(data)
             extensions, signature = read.extensions, read.signature
@@ -67,11 +67,15 @@ class Certificate:
             parts=parts,
             signature=signature,
             key=_public_key(read, parts),
-            common_names=names,
             extensions=extensions,
             valid_from_ms=(starts - _EPOCH) // _MILLISECOND,
             valid_until_ms=(ends - _EPOCH) // _MILLISECOND,
         )
+
+    @cached_property
+    def common_names(self) -> tuple[str, ...]:
+        """The subject's; only two certificates of a chain are asked. Raises Rejected (certificate-encoding)."""
+        return der.common_names(self.parts.subject)
 
 
 def check_issued(certificate: Certificate, issuer: Certificate) -> None:
@@ -79,7 +83,7 @@ def check_issued(certificate: Certificate, issuer: Certificate) -> None:
     if certificate.parts.issuer != issuer.parts.subject:
         raise Rejected(RejectionCode.ISSUER, "the predecessor's subject", "another issuer name")
     try:
-        issuer.key.verify(certificate.signature, certificate.parts.to_be_signed, ECDSA(SHA384()))
+        issuer.key.verify(certificate.signature, certificate.parts.to_be_signed, ES384)
     except InvalidSignature:
         raise Rejected(
             RejectionCode.CERTIFICATE_SIGNATURE, "a signature by the predecessor's key", "none that verifies"
@@ -107,9 +111,9 @@ def check_leaf(certificate: Certificate) -> None:
         raise Rejected(RejectionCode.LEAF_KEY_USAGE, "digitalSignature", "a leaf without it")
 
 
-def check_common_name(common_names: tuple[str, ...], prefix: str) -> None:
-    """One common name, and it begins with ``prefix``. Raises Rejected."""
-    if len(common_names) != 1 or not common_names[0].startswith(prefix):
+def check_common_name(certificate: Certificate, prefix: str) -> None:
+    """The subject has one common name, and it begins with ``prefix``. Raises Rejected."""
+    if len(certificate.common_names) != 1 or not certificate.common_names[0].startswith(prefix):
         raise Rejected(RejectionCode.COMMON_NAME, f"one name that begins with {prefix}", "another name")
 
 
@@ -127,11 +131,10 @@ def _check_serial_number(parts: CertificateParts) -> None:
         raise der.malformed(f"a positive serial number of at most {_MAX_SERIAL_BYTES} octets", "another")
 
 
-def _common_names(parts: CertificateParts) -> tuple[str, ...]:
-    """The subject's; neither name may be empty: RFC 5280 section 4.1.2.4."""
+def _check_names(parts: CertificateParts) -> None:
+    """Neither may be empty: RFC 5280 section 4.1.2.4."""
     if _EMPTY_NAME in (parts.issuer, parts.subject):
         raise der.malformed("an issuer and a subject", "an empty name")
-    return der.common_names(parts.subject)
 
 
 def _check_times(parts: CertificateParts, *instants: datetime) -> None:

@@ -135,8 +135,8 @@ def walk(
     for der in document.cabundle[1:]:
         issuer, key = cache.step(issuer, key, _AUTHORITY, der)
     leaf, _ = cache.step(issuer, key, _LEAF, document.certificate)
-    certificates.check_common_name(leaf.certificate.common_names, f"{document.module_id}.")
-    certificates.check_common_name(issuer.certificate.common_names, f"{document.instance_id}.")
+    certificates.check_common_name(leaf.certificate, f"{document.module_id}.")
+    certificates.check_common_name(issuer.certificate, f"{document.instance_id}.")
     return Chain(leaf.certificate.key, leaf.valid_from_ms, leaf.valid_until_ms)
 
 

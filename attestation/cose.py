@@ -20,6 +20,7 @@ from attestation.errors import Rejected, RejectionCode
 MAX_ENVELOPE_BYTES = 32 * 1024
 MAX_PAYLOAD_BYTES = 16 * 1024
 SIGNATURE_BYTES = 96
+ES384 = ECDSA(SHA384())
 ES384_PROTECTED = bytes.fromhex("a1013822")  # {1: -35}, RFC 9053 section 2.1
 
 _TAG_18 = b"\xd2"
@@ -68,7 +69,7 @@ class COSESign1:
         _check_protected(self.protected)
         signature = encode_dss_signature(*_numbers(self.signature))
         try:
-            public_key.verify(signature, sig_structure(self.protected, self.payload), ECDSA(SHA384()))
+            public_key.verify(signature, sig_structure(self.protected, self.payload), ES384)
         except InvalidSignature:
             raise Rejected(
                 RejectionCode.SIGNATURE, "a signature by the leaf's key", "one that does not verify"
