@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
 $(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
-.PHONY: env demo check test lock peers eif ci-deps clean
+.PHONY: env demo check test lock peers vectors mutation fuzz eif ci-deps clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -45,6 +45,9 @@ lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile --quiet --python-platform x86_64-manylinux_2_28 --python-version 3.13 --no-deps --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --constraint requirements/all.txt \
 		--output-file requirements/enclave.txt requirements/enclave.in
+	echo atheris==3.0.0 | uv pip compile --quiet --universal --python-version 3.11 --extra audit --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --constraint requirements/all.txt \
+		--output-file requirements/fuzz.txt pyproject.toml -
 	for peer in benchmarks/peers/*.in; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-emit-index-url --output-file $${peer%.in}.txt $$peer || exit 1; \
@@ -59,6 +62,27 @@ peers: $(PEERS) ## Make an environment for each verifier that benchmarks/attesta
 	@$(PYTHON) -m venv .peers/$*
 	@.peers/$*/bin/python -m pip --no-cache-dir --disable-pip-version-check --quiet install \
 		--only-binary :all: --require-hashes --requirement $<
+	@touch $@
+
+vectors: env ## Write the conformance vectors anew
+	@$(BIN)/python -m tests.attestation.vectors generate
+
+CASES ?= 1000000
+SEED ?= 2
+
+mutation: env ## Judge a million mutated documents: make mutation CASES=… SEED=…
+	@$(BIN)/python -m tests.attestation.mutation --cases $(CASES) --seed $(SEED)
+
+TARGET ?= document
+SECONDS ?= 60
+
+fuzz: .fuzz/.installed ## Fuzz one parser with atheris: make fuzz TARGET=cbor SECONDS=60
+	@.fuzz/venv/bin/python -m tests.fuzz $(TARGET) --seconds $(SECONDS)
+
+.fuzz/.installed: requirements/fuzz.txt
+	@$(PYTHON) -m venv .fuzz/venv
+	@.fuzz/venv/bin/python -m pip --no-cache-dir --disable-pip-version-check --quiet install \
+		--require-hashes --requirement $<
 	@touch $@
 
 eif: ## Build the enclave image file: make eif BASE=debian:trixie-slim@sha256:…

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,8 +14,7 @@ from attestation import der
 from attestation.cose import ES384
 from attestation.der import CertificateParts
 from attestation.errors import Rejected, RejectionCode
-
-_E = TypeVar("_E", bound=x509.ExtensionType)
+from attestation.extensions import Extensions
 
 # AlgorithmIdentifier {1.2.840.10045.4.3.3}, no parameters: RFC 5758 section 3.2.
 _ECDSA_WITH_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
@@ -26,7 +22,6 @@ _ECDSA_WITH_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
 _SECP384R1_POINT = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
 _EMPTY_NAME = bytes.fromhex("3000")
 _MAX_SERIAL_BYTES = 20
-_UNDERSTOOD = (x509.BasicConstraints.oid, x509.KeyUsage.oid)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -41,7 +36,7 @@ class Certificate:
     parts: CertificateParts
     signature: bytes = field(repr=False)
     key: EllipticCurvePublicKey = field(repr=False)
-    extensions: x509.Extensions = field(repr=False)
+    extensions: Extensions
     valid_from_ms: int
     valid_until_ms: int
 
@@ -55,19 +50,19 @@ class Certificate:
         _check_algorithms(parts)
         _check_serial_number(parts)
         _check_names(parts)
-        with _as_encoding_error():
+        try:
             read = x509.load_der_x509_certificate(data)
-            extensions, signature = read.extensions, read.signature
-            starts, ends = read.not_valid_before_utc, read.not_valid_after_utc
+            signature, starts, ends = read.signature, read.not_valid_before_utc, read.not_valid_after_utc
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+            raise der.malformed("one X.509 certificate in DER", "something else") from None
         if read.version is not x509.Version.v3:
             raise der.malformed("version 3", read.version.name)
         _check_times(parts, starts, ends)
-        _check_extensions(extensions)
         return cls(
             parts=parts,
             signature=signature,
             key=_public_key(read, parts),
-            extensions=extensions,
+            extensions=Extensions.from_bytes(parts.extensions),
             valid_from_ms=(starts - _EPOCH) // _MILLISECOND,
             valid_until_ms=(ends - _EPOCH) // _MILLISECOND,
         )
@@ -92,22 +87,19 @@ def check_issued(certificate: Certificate, issuer: Certificate) -> None:
 
 def check_authority(certificate: Certificate) -> int | None:
     """A CA by critical BasicConstraints and keyCertSign; returns its path length, None for any. Raises Rejected."""
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is None or not constraints.critical or not constraints.value.ca:
+    extensions = certificate.extensions
+    if not extensions.authority or not extensions.authority_is_critical:
         raise Rejected(RejectionCode.NOT_AN_AUTHORITY, "critical BasicConstraints with CA", "a certificate without")
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is None or not usage.value.key_cert_sign:
+    if not extensions.signs_certificates:
         raise Rejected(RejectionCode.AUTHORITY_KEY_USAGE, "keyCertSign", "an authority without it")
-    return constraints.value.path_length
+    return extensions.path_length
 
 
 def check_leaf(certificate: Certificate) -> None:
-    """Not a CA, no path length, digitalSignature (never critical in genuine ones). Raises Rejected."""
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is not None and (constraints.value.ca or constraints.value.path_length is not None):
+    """Not a CA, and digitalSignature (never critical in genuine ones). Raises Rejected."""
+    if certificate.extensions.authority:
         raise Rejected(RejectionCode.LEAF_IS_AUTHORITY, "a leaf", "a certificate authority")
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is None or not usage.value.digital_signature:
+    if not certificate.extensions.signs_data:
         raise Rejected(RejectionCode.LEAF_KEY_USAGE, "digitalSignature", "a leaf without it")
 
 
@@ -144,14 +136,6 @@ def _check_times(parts: CertificateParts, *instants: datetime) -> None:
             raise der.malformed("UTCTime until 2049 and GeneralizedTime from 2050", "another")
 
 
-def _check_extensions(extensions: x509.Extensions) -> None:
-    for extension in extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            raise Rejected(RejectionCode.EXTENSION, "no unknown critical extension", extension.oid.dotted_string)
-        if extension.oid == x509.NameConstraints.oid:
-            raise Rejected(RejectionCode.EXTENSION, "no name constraints", extension.oid.dotted_string)
-
-
 def _public_key(certificate: x509.Certificate, parts: CertificateParts) -> EllipticCurvePublicKey:
     """The library also reads explicit curve parameters and compressed points; genuine ones have neither."""
     if not parts.public_key.startswith(_SECP384R1_POINT):
@@ -163,21 +147,3 @@ def _public_key(certificate: x509.Certificate, parts: CertificateParts) -> Ellip
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP384R1):
         raise Rejected(RejectionCode.CERTIFICATE_KEY, "a secp384r1 key", "a key of another kind")
     return key
-
-
-def _extension(certificate: Certificate, kind: type[_E]) -> x509.Extension[_E] | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
-
-
-@contextmanager
-def _as_encoding_error() -> Iterator[None]:
-    try:
-        yield
-    except x509.DuplicateExtension as error:
-        raise Rejected(RejectionCode.EXTENSION, "each extension once", error.oid.dotted_string) from None
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, Warning):
-        # A Warning arrives here where warnings are errors: the library warns of what it will refuse later.
-        raise Rejected(RejectionCode.CERTIFICATE_ENCODING, "one X.509 certificate in DER", "something else") from None

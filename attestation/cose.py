@@ -58,7 +58,7 @@ class COSESign1:
         payload, at = _read_bytes(data, at, RejectionCode.COSE_PAYLOAD, MAX_PAYLOAD_BYTES)
         if not payload:
             raise Rejected(RejectionCode.COSE_PAYLOAD, "an attached payload", "no bytes")
-        signature, at = _read_bytes(data, at, RejectionCode.SIGNATURE_ENCODING, MAX_PAYLOAD_BYTES)
+        signature, at = _read_bytes(data, at, RejectionCode.COSE_STRUCTURE, MAX_PAYLOAD_BYTES)
         _numbers(signature)
         if at != len(data):
             raise Rejected(RejectionCode.COSE_TRAILING_BYTES, f"{at} bytes", f"{len(data)} bytes")
@@ -102,7 +102,8 @@ def _read_bytes(data: bytes, at: int, code: RejectionCode, max_bytes: int) -> tu
 def _check_protected(protected: bytes) -> None:
     if protected == ES384_PROTECTED:
         return
-    if protected[:2] == ES384_PROTECTED[:2] and len(protected) <= len(ES384_PROTECTED):
+    names_another = protected[:2] == ES384_PROTECTED[:2] and len(protected) <= len(ES384_PROTECTED)
+    if names_another or protected == _EMPTY_MAP:
         raise Rejected(RejectionCode.COSE_ALGORITHM, "{1: -35} (ES384)", f"0x{protected.hex()}")
     raise Rejected(RejectionCode.PROTECTED_HEADER, "exactly {1: -35}", f"{len(protected)} other bytes")
 

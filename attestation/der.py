@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from attestation.errors import Rejected, RejectionCode
 
-INTEGER, SEQUENCE, UTC_TIME, GENERALIZED_TIME = 0x02, 0x30, 0x17, 0x18
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x30
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 
-_VERSION = 0xA0
+_VERSION, _EXTENSIONS = 0xA0, 0xA3  # [0] and [3], explicit
 _OBJECT_IDENTIFIER = 0x06
 _COMMON_NAME = bytes.fromhex("0603550403")  # 2.5.4.3
 _TEXT = (0x0C, 0x13)  # UTF8String, PrintableString: RFC 5280 section 4.1.2.4
@@ -30,6 +31,8 @@ class CertificateParts:
     validity: bytes
     subject: bytes
     public_key: bytes = field(repr=False)
+    extensions: bytes = field(repr=False)
+    """The element [3], empty where there is none."""
     outer_algorithm: bytes
 
     @classmethod
@@ -47,9 +50,11 @@ class CertificateParts:
             parts.append(der[at:after])
             at = after
         serial_number, inner, issuer, validity, subject, public_key = parts
-        _, outer_end = _element(der, signed_end, SEQUENCE)
-        signed, outer = der[start:signed_end], der[signed_end:outer_end]
-        return cls(signed, serial_number, inner, issuer, validity, subject, public_key, outer)
+        signed, extensions, outer = der[start:signed_end], der[at:signed_end], der[signed_end:]
+        if extensions and extensions[0] != _EXTENSIONS:  # unique identifiers: RFC 5280 section 4.1.2.8 forbids them
+            raise malformed("extensions and no other option", "another")
+        _, outer_end = _element(outer, 0, SEQUENCE)
+        return cls(signed, serial_number, inner, issuer, validity, subject, public_key, extensions, outer[:outer_end])
 
 
 def common_names(name: bytes) -> tuple[str, ...]:
@@ -67,11 +72,20 @@ def common_names(name: bytes) -> tuple[str, ...]:
 
 def elements(element: bytes) -> Iterator[tuple[int, bytes]]:
     """Tag and whole bytes of each element inside a constructed one. Raises Rejected (certificate-encoding)."""
-    at, end = _element(element, 0)
-    while at < end:
-        _, after = _element(element[:end], at)
-        yield element[at], element[at:after]
+    whole = content(element)
+    at = 0
+    while at < len(whole):
+        _, after = _element(whole, at)
+        yield whole[at], whole[at:after]
         at = after
+
+
+def content(element: bytes) -> bytes:
+    """What is inside ``element``, which is all of these bytes. Raises Rejected (certificate-encoding)."""
+    start, end = _element(element, 0)
+    if end != len(element):
+        raise malformed("one element", "bytes after it")
+    return element[start:]
 
 
 def malformed(expected: str, actual: str) -> Rejected:
@@ -80,10 +94,9 @@ def malformed(expected: str, actual: str) -> Rejected:
 
 
 def _text(tag: int, element: bytes) -> str:
-    start, _ = _element(element, 0)
     try:
         if tag in _TEXT:
-            return element[start:].decode("utf-8")
+            return content(element).decode("utf-8")
     except UnicodeDecodeError:
         pass
     raise malformed("names in UTF8String or PrintableString", "another")

@@ -6,7 +6,8 @@
 
 Independent are the COSE reading, the ECDSA of the document and all rules about paths. Shared are cbor2, pyca's parser
 of certificates and its ECDSA for them: a defect there would mislead both. What is strictness of our own, or the
-caller's policy (rules 1 to 7, 9 to 19, the algorithms of 22, 28 to 32), is not judged again.
+caller's policy (rules 1 to 7, 9 to 19, the algorithms of 22, 28 to 32), is not judged again. pyca reads every
+extension, also those that rule 25 lets pass unread.
 """
 
 from __future__ import annotations

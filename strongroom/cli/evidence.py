@@ -17,7 +17,7 @@ MAX_FILE_BYTES = 128 << 10
 """Room for the largest document, 32 KiB, at two digits a byte and as much whitespace."""
 
 _WHITESPACE = b" \t\n\v\f\r"
-_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+_HEX = re.compile(rb"[0-9A-Fa-f]+")
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)={0,2}")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
@@ -38,7 +38,7 @@ def decoded(data: bytes) -> bytes:
     if len(data) > MAX_FILE_BYTES:  # only its beginning was read
         return data
     text = data.translate(None, _WHITESPACE)
-    if _HEX.fullmatch(text):
+    if len(text) % 2 == 0 and _HEX.fullmatch(text):
         return bytes.fromhex(text.decode("ascii"))
     if _BASE64.fullmatch(text):
         return _from_base64(text.translate(_TO_STANDARD), data)

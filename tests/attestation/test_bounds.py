@@ -18,6 +18,7 @@ from attestation.errors import Rejected, RejectionClass
 from tests.attestation import bombs, forge
 
 MAX_CPU_S = 0.010
+MAX_HEADS = 512
 RUNS = 5
 MAX_GROWTH_KIB = 8 << 10
 MALFORMED = {RejectionClass.MALFORMED_COSE, RejectionClass.MALFORMED_PAYLOAD}
@@ -52,7 +53,7 @@ def test_few_heads_are_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cbor, "read_head", counted)
     with pytest.raises(Rejected):
         cbor.decode(bombs.payloads()[name])
-    assert len(heads) <= cbor.MAX_ITEMS
+    assert len(heads) <= MAX_HEADS
 
 
 PEAK = """

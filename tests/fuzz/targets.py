@@ -1,0 +1,35 @@
+"""The targets, each a module of this package, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+TARGETS = (
+    "bindings",
+    "cbor",
+    "certificate",
+    "cose",
+    "document",
+    "eif",
+    "evidence",
+    "key_policy",
+    "payload",
+    "policy_file",
+)
+
+
+def check(held: bool, demand: str) -> None:
+    """Raises AssertionError where ``demand`` does not hold; unlike an assert statement, also under -O."""
+    if not held:
+        raise AssertionError(f"expected {demand}")
+
+
+class Target(Protocol):
+    """What such a module offers."""
+
+    def seeds(self) -> Sequence[bytes]:
+        """Sound inputs, and a few that are almost."""
+
+    def one_input(self, data: bytes) -> None:
+        """Raises whatever it likes where the invariant does not hold."""
