@@ -27,6 +27,7 @@ from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.image import image_pcrs
 from strongroom.simulator.kms.credentials import RoleCredentials, register
 from strongroom.simulator.operator import PARENT_ROLE, REGION
+from tests.attestation import forge
 
 KEY_ADMIN = "arn:aws:iam::000000000000:role/key-admin"
 MODEL_OWNER = "arn:aws:iam::000000000000:role/model-owner"
@@ -59,6 +60,7 @@ def test_the_python_examples_of_the_readme_run(appliance: Appliance, monkeypatch
     simulated = partial(strongroom.client.Client, anchor=anchor, allow_simulated=True)
     monkeypatch.setattr(strongroom.client, "Client", simulated, raising=False)
     monkeypatch.chdir(appliance.deployment.folder)
+    Path("document.cbor").write_bytes(forge.document())
     examples = blocks(ROOT / "README.md", "python")
     assert examples
     for example in examples:
@@ -117,7 +119,7 @@ def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_pa
 def test_every_command_shown_exists_with_its_options(page: Path) -> None:
     for arguments in commands(page):
         words = [word for word in arguments[1:] if not word.startswith("-")]
-        name = words[:2] if words[0] in ("deployment", "model", "policy", "simulator") else words[:1]
+        name = words[:2] if words[0] in ("deployment", "eif", "model", "policy", "simulator") else words[:1]
         text = run(["strongroom", *name, "--help"], ROOT).stdout
         for option in (word.partition("=")[0] for word in arguments if word.startswith("--")):
             assert option in text, f"{' '.join(name)} has no {option}"
