@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from importlib import resources
+from typing import final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -34,11 +35,13 @@ class _Anchor:
         return self.sha256 != AWS_NITRO_ROOT_G1_SHA256
 
 
+@final
 @dataclass(frozen=True)
 class TrustAnchor(_Anchor):
     """A root certificate in DER that chains must begin with, byte for byte."""
 
 
+@final
 @dataclass(frozen=True)
 class SimulatedTrustAnchor(_Anchor):
     """The root of a software NSM. Proves nothing about hardware; the verifier wants an explicit allowance."""

@@ -20,7 +20,7 @@ from attestation.extensions import Extensions
 _ECDSA_WITH_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
 # SubjectPublicKeyInfo up to the point: ecPublicKey on the named curve secp384r1, uncompressed (RFC 5480 section 2).
 _SECP384R1_POINT = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
-_EMPTY_NAME = bytes.fromhex("3000")
+_EMPTY_SET = bytes.fromhex("3100")
 _MAX_SERIAL_BYTES = 20
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
@@ -124,9 +124,11 @@ def _check_serial_number(parts: CertificateParts) -> None:
 
 
 def _check_names(parts: CertificateParts) -> None:
-    """Neither may be empty: RFC 5280 section 4.1.2.4."""
-    if _EMPTY_NAME in (parts.issuer, parts.subject):
-        raise der.malformed("an issuer and a subject", "an empty name")
+    """Neither may be empty, nor any set of attributes in it: RFC 5280 section 4.1.2.4."""
+    for name in (parts.issuer, parts.subject):
+        relative = [each for _, each in der.elements(name)]
+        if not relative or _EMPTY_SET in relative:
+            raise der.malformed("an issuer and a subject of attributes", "an empty name")
 
 
 def _check_times(parts: CertificateParts, *instants: datetime) -> None:

@@ -26,9 +26,7 @@ def does_not_prove(
         "who holds the keys it names: the caller checks the bindings in public_key and user_data",
     ]
     if not isinstance(mode, Live):
-        limits.append("that it was made for this caller: it can be replayed")
-    if not isinstance(mode, Live | Recent):
-        limits.append("that the enclave still runs")
+        limits += ["that it was made for this caller: it can be replayed", "that the enclave still runs"]
     if not code_pinned:
         limits.append("which code runs: the caller's policy accepts any measurement")
     if anchor.simulated:

@@ -51,6 +51,7 @@ class COSESign1:
         """
         if not 1 <= len(data) <= MAX_ENVELOPE_BYTES:
             raise Rejected(RejectionCode.INPUT_SIZE, f"1 to {MAX_ENVELOPE_BYTES} bytes", f"{len(data)}")
+        data = bytes(data)  # of a buffer a copy: what was verified cannot change afterwards
         at = _after(data, _start_of_array(data), _ARRAY_OF_FOUR, RejectionCode.COSE_STRUCTURE)
         protected, at = _read_bytes(data, at, RejectionCode.PROTECTED_HEADER, MAX_PAYLOAD_BYTES)
         _check_protected(protected)

@@ -16,6 +16,7 @@ UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 
 _VERSION, _EXTENSIONS = 0xA0, 0xA3  # [0] and [3], explicit
 _OBJECT_IDENTIFIER = 0x06
+_NO_UNUSED_BITS = b"\0"
 _COMMON_NAME = bytes.fromhex("0603550403")  # 2.5.4.3
 _TEXT = (0x0C, 0x13)  # UTF8String, PrintableString: RFC 5280 section 4.1.2.4
 
@@ -54,6 +55,9 @@ class CertificateParts:
         if extensions and extensions[0] != _EXTENSIONS:  # unique identifiers: RFC 5280 section 4.1.2.8 forbids them
             raise malformed("extensions and no other option", "another")
         _, outer_end = _element(outer, 0, SEQUENCE)
+        signature, _ = _element(outer, outer_end, BIT_STRING)
+        if outer[signature : signature + 1] != _NO_UNUSED_BITS:
+            raise malformed("a signature of whole octets", "another")
         return cls(signed, serial_number, inner, issuer, validity, subject, public_key, extensions, outer[:outer_end])
 
 

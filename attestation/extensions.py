@@ -87,12 +87,13 @@ def _basic_constraints(value: bytes) -> tuple[bool, int | None]:
 
 
 def _usage_bits(value: bytes) -> int:
-    """The first octet of KeyUsage (section 4.2.1.3): a bit string behind the number of its unused bits, all zero.
+    """The first octet of KeyUsage (section 4.2.1.3): a bit string behind the number of its unused bits.
 
-    Bits 7 and 8 narrow a key agreement, and mean nothing without one.
+    Named bits end with the last one that is set (X.690 section 11.2.2). Bits 7 and 8 narrow a key agreement, and mean
+    nothing without one.
     """
     bits = der.content(value)
-    if value[0] != der.BIT_STRING or not 2 <= len(bits) <= 3 or bits[0] > 7 or bits[-1] & ((1 << bits[0]) - 1):
+    if value[0] != der.BIT_STRING or not 2 <= len(bits) <= 3 or bits[-1] & -bits[-1] != 1 << bits[0]:
         raise der.malformed("KeyUsage as a bit string", "another")
     narrowed = len(bits) == 3 or bits[1] & _ENCIPHER_ONLY
     if narrowed and not bits[1] & _KEY_AGREEMENT:

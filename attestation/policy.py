@@ -97,7 +97,7 @@ class PinnedPCRs:
     def check(self, document: AttestationDocument, at_ms: int) -> None:
         """Of the pins' kind, with every pinned PCR. Raises Rejected."""
         if document.kind != self.kind:
-            raise Rejected(RejectionCode.WRONG_KIND, f"kind {self.kind}", document.kind)
+            raise Rejected(RejectionCode.MEASUREMENT, f"PCRs of kind {self.kind}", f"those of kind {document.kind}")
         check_equal(self.pcrs, document)
 
 

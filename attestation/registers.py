@@ -34,7 +34,7 @@ def check_tuple(pcrs: Mapping[int, bytes], any_parent_role: bool) -> None:
     if missing := [index for index in IMAGE_PCRS if index not in pcrs]:
         raise PolicyError(f"expected PCR0, PCR1 and PCR2 together, got no PCR{missing[0]}")
     _check_application(pcrs)
-    if (PARENT_ROLE_PCR in pcrs) == any_parent_role:
+    if any_parent_role is not (PARENT_ROLE_PCR not in pcrs):
         raise PolicyError("expected either PCR3, the parent's role, or any_parent_role=True, and not both")
 
 

@@ -74,7 +74,7 @@ class Report:
             "mode": self.mode,
             "kind": self.kind,
             "trust_anchor": {"sha256": self.anchor.sha256, "simulated": self.anchor.simulated},
-            "document": _document_fields(self.document),
+            "document": document_fields(self.document),
             "checks": [
                 {"name": check.name, "status": check.status, "expected": check.expected, "actual": check.actual}
                 for check in self.checks
@@ -158,7 +158,8 @@ def _checks(not_asked: Mapping[Step, str], rejection: Rejected | None) -> list[C
     return checks
 
 
-def _document_fields(document: AttestationDocument | None) -> dict[str, object]:
+def document_fields(document: AttestationDocument | None) -> dict[str, object]:
+    """A document as JSON's types, null for each field of one that does not parse; believes nothing."""
     if document is None:
         return dict.fromkeys(("module_id", "digest", "timestamp", "pcrs", "public_key", "user_data", "nonce"))
     return {

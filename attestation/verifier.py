@@ -19,6 +19,7 @@ for reports: ``attestation.steps``.
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
+from typing import final
 
 from attestation import chain, claims
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
@@ -32,6 +33,7 @@ from attestation.policy import Policy, pins_code, require_acceptance
 _GUARD = object()
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class VerifiedDocument:
     """A document that passed every step of ``verify``, the only maker of these."""
@@ -44,6 +46,9 @@ class VerifiedDocument:
     proves: tuple[str, ...]
     does_not_prove: tuple[str, ...]
     guard: InitVar[object]
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("expected no subclass of VerifiedDocument: it could leave out the guard")
 
     def __post_init__(self, guard: object) -> None:
         if guard is not _GUARD:

@@ -8,9 +8,9 @@ import pytest
 _ROOT = Path(__file__).parents[1]
 
 
-def corpus() -> Path:
-    """Its folder; the test is skipped where there is none, but fails in CI."""
-    folder = _ROOT / os.environ.get("STRONGROOM_CORPUS", "../shared/corpus")
+def corpus(part: str = "") -> Path:
+    """Its folder, or one inside it; the test is skipped where there is none, but fails in CI."""
+    folder = _ROOT / os.environ.get("STRONGROOM_CORPUS", "../shared/corpus") / part
     if not folder.is_dir() and os.environ.get("CI") != "true":
         pytest.skip(f"no corpus at {folder}: set STRONGROOM_CORPUS to the folder of real documents")
     return folder

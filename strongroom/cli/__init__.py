@@ -5,7 +5,9 @@ import sys
 
 def main() -> None:
     """Entry point of `strongroom`; the exit codes are listed in docs/operations.md."""
-    from strongroom.cli.commands import cli
-    from strongroom.cli.failures import run
-
+    try:
+        from strongroom.cli.commands import cli
+        from strongroom.cli.failures import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(cli))

@@ -3,6 +3,7 @@
 import click
 
 from strongroom.cli.lazy import LazyGroup
+from strongroom.cli.readable import COLOUR
 
 _TABLE = {
     "demo": ("strongroom.cli.demo", "demo", "Run the whole appliance on this machine and answer a prompt."),
@@ -24,7 +25,7 @@ _TABLE = {
 @click.command(
     cls=LazyGroup,
     table=_TABLE,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "color": COLOUR},
     epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage; the client's own are listed in docs/operations.md.",
 )
 @click.version_option(package_name="strongroom")

@@ -55,7 +55,7 @@ def describe(file: Path, as_json: bool) -> None:
 @click.option("--any-parent-role", is_flag=True, help="Trust the image under every parent's role, in every account.")
 @json_option
 def measure(file: Path, name: str, role: str | None, any_parent_role: bool, as_json: bool) -> None:
-    """Print the measurements of FILE as an entry of a policy file. Exit 1: no sound EIF.
+    """Print the measurements of FILE as an entry of a policy file. Exit 1: no sound EIF; 2: no application in it.
 
     An image does not say under which parent it will run: without --role, that line is left for you to add.
 

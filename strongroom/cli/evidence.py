@@ -23,7 +23,7 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def read_evidence(file: Path) -> bytes:
-    """The document in `file`, or on standard input for `-`; nothing is parsed. Raises CommandFailed (file, usage).
+    """The document in `file`, or on STANDARD_INPUT; nothing is parsed. Raises CommandFailed (file, usage).
 
     Of a file beyond MAX_FILE_BYTES, that many bytes and one more: too many for a document, and judged as such.
     """

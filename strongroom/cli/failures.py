@@ -8,6 +8,8 @@ from io import TextIOWrapper
 
 import click
 
+from strongroom.cli.readable import escaped
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -63,7 +65,7 @@ def _flushed(code: int) -> int:
 
 def _report(failure: CommandFailed) -> int:
     _print_as_json(failure)
-    click.echo(f"error: {failure.message}", err=True)
+    click.echo(f"error: {escaped(failure.message)}", err=True)
     return failure.status
 
 

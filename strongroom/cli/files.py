@@ -5,6 +5,9 @@ from pathlib import Path
 
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 
+STANDARD_INPUT = Path("-")
+"""This object and no equal one: a file can have that name, `./-` asks for it, and a folder may hold it."""
+
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
     """The bytes of a file. Raises CommandFailed beyond `max_bytes`, OSError."""
@@ -15,8 +18,8 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
 
 
 def read_some(path: Path, max_bytes: int) -> bytes:
-    """The first `max_bytes` of a file, or of standard input for `-`. Raises CommandFailed, OSError."""
-    if str(path) != "-":
+    """The first `max_bytes` of a file, or of STANDARD_INPUT. Raises CommandFailed, OSError."""
+    if path is not STANDARD_INPUT:
         with path.open("rb") as source:
             return source.read(max_bytes)
     if sys.stdin is None:
@@ -26,7 +29,7 @@ def read_some(path: Path, max_bytes: int) -> bytes:
 
 def read_text(max_bytes: int) -> str:
     """Standard input as UTF-8. Raises CommandFailed."""
-    data = read_some(Path("-"), max_bytes + 1)
+    data = read_some(STANDARD_INPUT, max_bytes + 1)
     if len(data) > max_bytes:
         raise CommandFailed("too-large", f"standard input: expected at most {max_bytes} bytes", EXIT_USAGE)
     try:

@@ -9,12 +9,13 @@ import click
 from strongroom.cli.evidence import read_evidence
 from strongroom.cli.failures import EXIT_FAILED
 from strongroom.cli.output import json_option, print_json, print_table
-from strongroom.cli.readable import COLOUR, escaped, instant
+from strongroom.cli.parameters import file_name
+from strongroom.cli.readable import escaped, instant
 from strongroom.cli.verdicts import document_rows
 
 
-@click.command(context_settings={"color": COLOUR})
-@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.command()
+@click.argument("file", metavar="FILE", type=file_name)
 @json_option
 def inspect(file: Path, as_json: bool) -> int:
     """Print what the attestation document in FILE says, UNVERIFIED: binary, hex or base64; - is standard input.

@@ -85,11 +85,13 @@ def _check_pins(options: VerifyOptions) -> None:
         raise click.UsageError(f"expected each PCR once, got --pcr {min(twice)}=… again.")
     if options.role is not None and 3 in indices:
         raise click.UsageError("expected --role or --pcr 3=…, got both: a role is pinned as PCR3.")
+    if options.role is not None and options.kind != "enclave":
+        raise click.UsageError(f"expected --role with --kind enclave, got {options.kind}, whose PCR3 measures no role.")
     pinned = bool(options.policy or options.pcrs or options.role is not None)
     if pinned and options.any_measurement:
         raise click.UsageError("expected --any-measurement alone, got it beside measurements to check.")
     if not pinned and not options.any_measurement:
-        what = "--policy FILE, --pcr N=HEX, --role ARN or --any-measurement"
+        what = "--policy FILE, --pcr N=HEX or --any-measurement"
         raise CommandFailed("policy-required", f"expected the measurements that you trust: {what}", EXIT_USAGE)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from strongroom.cli.files import STANDARD_INPUT
+
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _PINNED = re.compile(r"(0|[1-9][0-9]?)=(.*)")
 _MILLISECONDS = re.compile(r"[0-9]{1,19}")
@@ -17,10 +19,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def file_name(text: str) -> Path:
-    """The name of a file or a folder; the empty one, of a variable that nobody set, would be the current folder."""
+    """A file, a folder, or - for standard input; the empty name, of a variable nobody set, is no current folder."""
     if not text:
         raise click.BadParameter("expected the name of a file or a folder, got an empty one.")
-    return Path(text)
+    return STANDARD_INPUT if text == "-" else Path(text)
 
 
 def hex_bytes(text: str) -> bytes:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-COLOUR = False if os.environ.get("NO_COLOR") else None
-"""For click's contexts: no colour where https://no-color.org asks for none, else where there is a terminal."""
+COLOUR = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+"""For click's contexts: none where https://no-color.org asks for none or the terminal has none, else on a terminal."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PCR_MEANING = {
+PCR_MEANING = {
     0: "image",
     1: "kernel and boot ramdisk",
     2: "application",
@@ -17,6 +17,7 @@ _PCR_MEANING = {
     4: "parent instance",
     8: "signing certificate",
 }
+"""What an enclave's PCRs measure, whatever runs in it."""
 
 
 def escaped(text: str) -> str:
@@ -44,7 +45,7 @@ def timestamp_row(at_ms: int) -> tuple[str, str]:
 
 def pcr_rows(pcrs: Mapping[str, str], kind: str) -> Iterable[tuple[str, str]]:
     """One row per PCR (index → hex); those that hold zeros fold into one. A NitroTPM's have other meanings."""
-    meaning = _PCR_MEANING if kind == "enclave" else {}
+    meaning = PCR_MEANING if kind == "enclave" else {}
     for index, value in pcrs.items():
         if int(value, 16):
             yield f"PCR{index}", f"{value}  {meaning.get(int(index), '')}".rstrip()

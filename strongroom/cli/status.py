@@ -8,21 +8,13 @@ import click
 
 from strongroom.cli.connection import client_options
 from strongroom.cli.output import json_option, print_json, print_table
+from strongroom.cli.readable import PCR_MEANING
 
 if TYPE_CHECKING:
     from strongroom.client import Client
     from strongroom.client.status import Status
 
-_PCR_MEANING = {
-    0: "image",
-    1: "kernel and boot ramdisk",
-    2: "application",
-    3: "parent's IAM role",
-    4: "parent instance",
-    8: "signing certificate",
-    16: "model catalogue",
-    17: "deployment configuration",
-}
+_PCR_MEANING = {**PCR_MEANING, 16: "model catalogue", 17: "deployment configuration"}
 
 
 @click.command()

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1
 
 from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
+from attestation.report import document_fields
 from strongroom.cli.readable import instant, milliseconds
 
 WARNING = "UNVERIFIED: anybody can write such a document; `strongroom verify` judges it"
@@ -34,7 +35,7 @@ def unverified(data: bytes) -> dict[str, object]:
         {
             **dict.fromkeys(("code", "expected", "actual")),
             "kind": document.kind,
-            "document": _fields(document),
+            "document": {**document_fields(document), "time": instant(document.timestamp_ms)},
             "certificates": [_certificate(der) for der in (*document.cabundle, document.certificate)],
             "envelope": _envelope(document, tagged=data.startswith(_TAG_18)),
         }
@@ -43,18 +44,6 @@ def unverified(data: bytes) -> dict[str, object]:
 
 def _marked(said: Mapping[str, object]) -> dict[str, object]:
     return {"verified": False, "warning": WARNING, **said}
-
-
-def _fields(document: AttestationDocument) -> dict[str, object]:
-    optional = {name: getattr(document, name) for name in ("public_key", "user_data", "nonce")}
-    return {
-        "module_id": document.module_id,
-        "digest": document.digest,
-        "timestamp": document.timestamp_ms,
-        "time": instant(document.timestamp_ms),
-        "pcrs": {str(index): value.hex() for index, value in sorted(document.pcrs.items())},
-        **{name: None if value is None else value.hex() for name, value in optional.items()},
-    }
 
 
 def _certificate(der: bytes) -> dict[str, object]:

@@ -7,15 +7,15 @@ import click
 from strongroom.cli.batch import judge_many
 from strongroom.cli.evidence import read_evidence
 from strongroom.cli.failures import EXIT_FAILED
+from strongroom.cli.files import STANDARD_INPUT
 from strongroom.cli.judgement import judge_of
 from strongroom.cli.output import json_option, print_json
 from strongroom.cli.parameters import file_name
-from strongroom.cli.readable import COLOUR
 from strongroom.cli.verdicts import print_report
 from strongroom.cli.verify_options import VerifyOptions, verify_options
 
 
-@click.command(context_settings={"color": COLOUR})
+@click.command()
 @click.argument("names", nargs=-1, required=True, metavar="FILE…", type=file_name)
 @verify_options
 @json_option
@@ -35,7 +35,7 @@ def verify(names: tuple[Path, ...], options: VerifyOptions, as_json: bool) -> in
       curl -s "$URL/v1/attestation?nonce=$NONCE" | strongroom verify - --live --nonce $NONCE --policy policy.toml
     """
     judge = judge_of(options)
-    if len(names) > 1 or (str(names[0]) != "-" and names[0].is_dir()):
+    if len(names) > 1 or (names[0] is not STANDARD_INPUT and names[0].is_dir()):
         return judge_many(names, judge, as_json)
     report = judge(read_evidence(names[0]))
     if as_json:

@@ -9,6 +9,8 @@ from strongroom.protocol.errors import InvalidDocument, TooLarge
 
 T = TypeVar("T")
 
+MAX_DOTS = 4096  # the reader keeps every beginning of a dotted key: its memory grows with the square of the parts
+
 
 def decode(data: bytes, kind: type[T], what: str, max_bytes: int) -> T:
     """Parse `data` as TOML into the msgspec type `kind`.
@@ -17,6 +19,8 @@ def decode(data: bytes, kind: type[T], what: str, max_bytes: int) -> T:
     """
     if len(data) > max_bytes:
         raise TooLarge(f"{what}: expected at most {max_bytes} bytes, got {len(data)}")
+    if (dots := data.count(b".")) > MAX_DOTS:
+        raise InvalidDocument(f"{what}: expected at most {MAX_DOTS} dots, got {dots}")
     try:
         value = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # tomllib lets int() refuse thousands of digits by itself

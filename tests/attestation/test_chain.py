@@ -79,6 +79,13 @@ def test_refuses_a_certificate(position: int, changes: dict[str, object], code: 
     reject(code, forge.document(chain), chain=chain)
 
 
+@pytest.mark.parametrize("bits", ["03020081", "0303078080"], ids=["encipherOnly", "decipherOnly"])
+def test_refuses_a_usage_that_narrows_no_key_agreement(bits: str) -> None:
+    usage = x509.UnrecognizedExtension(x509.KeyUsage.oid, bytes.fromhex(bits))
+    chain = forge.pki_with(LEAF, usage=None, extensions=((usage, False),))
+    reject(RejectionCode.CERTIFICATE_ENCODING, forge.document(chain), chain=chain)
+
+
 def bundle(*certificates: bytes) -> bytes:
     return forge.document(cabundle=list(certificates))
 

@@ -139,12 +139,20 @@ def test_a_leaf_that_is_remembered_is_no_authority() -> None:
         judged(forge.document(own, cabundle=bundle), cache)
 
 
-def test_it_is_bounded_and_forgets_the_least_used() -> None:
-    cache = ChainCache(max_links=4)
-    judged(forge.document(), cache)
-    other = forge.build(forge.specs(), owner="another region")
-    judged(forge.document(other), cache, other)
-    assert len(cache) == 4
+def test_it_is_bounded_and_forgets_the_least_used(signatures: list[str]) -> None:
+    cache = ChainCache(max_links=8)
+    chains = [forge.build(forge.specs(), owner=owner) for owner in ("ours", "another region", "a third")]
+    for position in (0, 1, 0, 2):
+        judged(forge.document(chains[position]), cache, chains[position])
+    assert len(cache) == 8
+    del signatures[:]
+    judged(forge.document(chains[0]), cache, chains[0])
+    assert signatures == []
+    judged(forge.document(chains[1]), cache, chains[1])
+    assert len(signatures) == 4
+
+
+def test_it_must_hold_a_link() -> None:
     with pytest.raises(PolicyError, match="max_links"):
         ChainCache(max_links=0)
 

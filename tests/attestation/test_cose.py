@@ -39,7 +39,8 @@ def array(
     ("data", "code"),
     [
         pytest.param(b"", RejectionCode.INPUT_SIZE, id="empty"),
-        pytest.param(DOCUMENT + bytes(32768), RejectionCode.INPUT_SIZE, id="too large"),
+        pytest.param(DOCUMENT.ljust(32769, b"\0"), RejectionCode.INPUT_SIZE, id="too large"),
+        pytest.param(DOCUMENT.ljust(32768, b"\0"), RejectionCode.COSE_TRAILING_BYTES, id="as large as may be"),
         pytest.param(DOCUMENT + b"\0", RejectionCode.COSE_TRAILING_BYTES, id="trailing byte"),
         pytest.param(DOCUMENT + DOCUMENT, RejectionCode.COSE_TRAILING_BYTES, id="second document"),
         pytest.param(b"\xd1" + DOCUMENT, RejectionCode.COSE_STRUCTURE, id="tag 17"),

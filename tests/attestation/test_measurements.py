@@ -9,7 +9,7 @@ import pytest
 from attestation import measurements
 from attestation.errors import PolicyError
 
-ROLE = "arn:aws:iam::111122223333:role/path/strongroom"
+ROLE = "arn:aws:iam::111122223333:role/path/Strongroom"
 
 
 def sha384(data: bytes) -> bytes:

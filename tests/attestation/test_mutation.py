@@ -10,15 +10,15 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from attestation import certificates, chain, fields, verifier
+from attestation import certificates, chain, extensions, fields, verifier
 from attestation.cose import COSESign1
 from attestation.errors import Disagreement, RejectionCode
 from attestation.modes import Live
+from attestation.policy import MAX_INSTANT_MS, Measurements
 from tests.attestation import forge
 from tests.attestation.mutation import bases, campaign, cases, oracle
 from tests.attestation.mutation.campaign import SEED
@@ -110,6 +110,10 @@ def _refuse(*arguments: object) -> None:
         pytest.param(Live, "check", _nothing, "another nonce", id="nonce"),
         pytest.param(verifier, "check_not_debug", _nothing, "another debug mode", id="debug mode"),
         pytest.param(verifier, "require_acceptance", _nothing, "another measurements", id="policy"),
+        pytest.param(Measurements, "_end", MAX_INSTANT_MS, "another window", id="window"),
+        pytest.param(certificates, "check_common_name", _nothing, "another common name", id="common name"),
+        pytest.param(extensions, "_check", _nothing, "second opinion", id="extensions"),
+        pytest.param(verifier, "_check_bound", _nothing, "another user data", id="binding"),
         pytest.param(verifier, "_check_kind", _nothing, "another kind", id="kind"),
         pytest.param(verifier, "_check_anchor", _nothing, "another anchor", id="anchor"),
         pytest.param(chain, "walk", _crash, "KeyError", id="an exception without type"),
@@ -118,7 +122,7 @@ def _refuse(*arguments: object) -> None:
     ],
 )
 def test_a_defect_is_found(
-    owner: object, check: str, defect: Callable[..., object], finding: str, monkeypatch: pytest.MonkeyPatch
+    owner: object, check: str, defect: object, finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, check, defect)
     shards = (range(start, start + 50) for start in range(0, 2_000, 50))

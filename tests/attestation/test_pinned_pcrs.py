@@ -68,8 +68,8 @@ def test_refuses_unusable_pins(pcrs: dict[int, bytes], kind: str) -> None:
 
 def test_a_document_of_the_other_kind_satisfies_no_pins() -> None:
     document = tpm_document({0: forge.pcr(0)})
-    reject(RejectionCode.WRONG_KIND, document, policy=PinnedPCRs({0: forge.pcr(0)}), chain=TPM, kind="nitrotpm")
-    reject(RejectionCode.WRONG_KIND, forge.document(), policy=PinnedPCRs({0: forge.pcr(0)}, "nitrotpm"))
+    reject(RejectionCode.MEASUREMENT, document, policy=PinnedPCRs({0: forge.pcr(0)}), chain=TPM, kind="nitrotpm")
+    reject(RejectionCode.MEASUREMENT, forge.document(), policy=PinnedPCRs({0: forge.pcr(0)}, "nitrotpm"))
 
 
 @pytest.mark.parametrize("pins", [{4: forge.pcr(4)}, {2: EMPTY_APPLICATION_PCR2}, {23: forge.pcr(23)}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -67,11 +68,29 @@ SOUND = IMAGE + line(3)
         pytest.param(SOUND + "not_before = 2026-01-02T00:00:00Z\nnot_after = 2026-01-01T00:00:00Z", id="order"),
         pytest.param(SOUND * 65, id="65 tables"),
         pytest.param(SOUND + "#" * 300_000, id="too large"),
+        pytest.param("a." * 8_000 + "a = 1", id="a key of many parts"),
+        pytest.param(SOUND + "a = {" + "a." * 8_000 + "a = 1}", id="the same inside a table"),
     ],
 )
 def test_refuses(text: str) -> None:
     with pytest.raises(PolicyError):
         load_measurements(text.encode())
+
+
+def test_a_key_of_many_parts_takes_no_memory() -> None:
+    """Its every beginning would be kept: 16 KiB of text would take 256 MiB."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(PolicyError, match="dots"):
+            load_measurements(b"a." * 8_000 + b"a = 1")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_policy_may_be_commented_at_length() -> None:
+    assert load_measurements((SOUND + "#" + "." * 4_096).encode())
 
 
 @pytest.mark.parametrize(

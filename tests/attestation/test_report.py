@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from attestation.errors import PolicyError, RejectionCode
 from attestation.modes import Archived, Live, Recent
-from attestation.policy import Measurements, UnsafeAnyMeasurement
+from attestation.policy import Measurements, PinnedPCRs, UnsafeAnyMeasurement
 from attestation.report import Report, judge
 from attestation.steps import Step, step_of
 from tests.attestation import forge
@@ -17,8 +18,10 @@ KEYS = ["verdict", "code", "mode", "kind", "trust_anchor", "document", "checks",
 POLICY = Measurements({index: forge.pcr(index) for index in range(4)})
 
 
-def report(data: bytes) -> Report:
-    return judge(data, policy=UnsafeAnyMeasurement(), mode=Archived(), anchor=forge.pki().anchor, allow_simulated=True)
+def report(data: bytes, **demands: Any) -> Report:
+    """Judged archived, under the forge's root, with any measurement, unless ``demands`` say otherwise."""
+    usual = {"policy": UnsafeAnyMeasurement(), "mode": Archived(), "anchor": forge.pki().anchor}
+    return judge(data, **{**usual, **demands}, allow_simulated=True)
 
 
 def statuses(judged: Report) -> dict[str, str]:
@@ -47,6 +50,27 @@ def test_what_was_not_asked_is_skipped_and_says_why() -> None:
     assert skipped[Step.POLICY] == "any measurement is allowed"
 
 
+def test_an_instant_given_is_a_freshness_that_was_asked_for() -> None:
+    judged = report(forge.document(), mode=Archived(forge.NOW_MS))
+    assert statuses(judged)[Step.FRESHNESS] == "passed"
+
+
+def test_debug_mode_that_is_allowed_is_not_asked_about() -> None:
+    judged = report(forge.document(pcrs={**forge.PCRS, 0: bytes(48)}), allow_debug=True)
+    assert judged.accepted
+    assert statuses(judged)[Step.DEBUG] == "skipped"
+
+
+def test_the_kind_asked_for_is_named_and_has_no_debug_mode() -> None:
+    chain = forge.pki(forge.TPM_MODULE_ID)
+    pcrs = {"pcrs": ..., "nitrotpm_pcrs": {7: forge.pcr(7)}}
+    data = forge.document(chain, module_id=forge.TPM_MODULE_ID, **pcrs)
+    judged = report(data, anchor=chain.anchor, kind="nitrotpm")
+    assert judged.accepted
+    assert judged.kind == "nitrotpm"
+    assert statuses(judged)[Step.DEBUG] == "skipped"
+
+
 def test_a_rejection_tells_what_held_before_and_what_was_not_reached() -> None:
     judged = report(forge.document()[:-1] + b"\0")
     assert not judged.accepted
@@ -58,6 +82,18 @@ def test_a_rejection_tells_what_held_before_and_what_was_not_reached() -> None:
     assert found[Step.DEBUG] == "skipped"
     [failed] = [check for check in judged.checks if check.status == "failed"]
     assert (failed.expected, failed.actual) == (judged.rejection.expected, judged.rejection.actual)
+
+
+def test_pins_of_the_other_kind_fail_at_the_policy() -> None:
+    judged = judge(
+        forge.document(),
+        policy=PinnedPCRs({0: forge.pcr(0)}, "nitrotpm"),
+        mode=Archived(),
+        anchor=forge.pki().anchor,
+        allow_simulated=True,
+    )
+    assert [name for name, status in statuses(judged).items() if status == "failed"] == [Step.POLICY]
+    assert statuses(judged)[Step.KIND] == statuses(judged)[Step.SIGNATURE] == "passed"
 
 
 def test_the_json_has_the_documented_keys_in_order() -> None:

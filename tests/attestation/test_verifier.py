@@ -35,6 +35,16 @@ def test_nobody_else_makes_a_verified_document() -> None:
         genuine.valid_until_ms = 0  # type: ignore[misc]  # must fail
 
 
+def test_nobody_inherits_the_right_to_make_one() -> None:
+    with pytest.raises(TypeError, match="no subclass"):
+        type("Forged", (VerifiedDocument,), {"__post_init__": lambda self, guard: None})
+
+
+def test_a_document_out_of_a_buffer_keeps_nothing_that_can_change() -> None:
+    envelope = accept(bytearray(forge.document())).document.envelope  # type: ignore[arg-type]  # no bytes
+    assert {type(part) for part in (envelope.protected, envelope.payload, envelope.signature)} == {bytes}
+
+
 def test_fields_are_read_again_from_the_signed_payload() -> None:
     parsed = AttestationDocument.from_bytes(forge.document())
     lie = dataclasses.replace(parsed, pcrs={0: forge.pcr(9)}, nonce=b"lie", timestamp_ms=1, cabundle=())

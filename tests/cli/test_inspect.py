@@ -143,7 +143,7 @@ def test_standard_input_in_base64_of_a_tpm(tmp_path: Path) -> None:
     assert f"  PCR0        {forge.pcr(0).hex()}\n" in done.stdout.decode()  # whose meaning is not an enclave's
 
 
-@pytest.mark.parametrize("arguments", [("nowhere",), (os.sep,), (), ("a", "b")])
+@pytest.mark.parametrize("arguments", [("nowhere",), (os.sep,), ("",), (), ("a", "b")])
 def test_wrong_usage(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = strongroom("inspect", *arguments, "--json", cwd=tmp_path)
     failed(done)

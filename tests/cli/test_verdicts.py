@@ -6,9 +6,11 @@ import os
 import pty
 from pathlib import Path
 
+import pytest
+
 from tests.attestation import forge
 from tests.cli.running import strongroom
-from tests.cli.verifying import ARCHIVED, anchored, pin, run, write
+from tests.cli.verifying import ARCHIVED, anchored, pin, policy_file, run, write
 
 
 def statuses(lines: list[str]) -> dict[str, str]:
@@ -53,9 +55,9 @@ def test_a_library_that_warns_of_a_certificate_is_not_heard(tmp_path: Path) -> N
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> bytes:
-    """What the verifier writes to a terminal."""
+    """What a command writes to a terminal."""
     ours, theirs = pty.openpty()
-    done = strongroom("verify", *arguments, stdout=theirs, env=environment)
+    done = strongroom(*arguments, stdout=theirs, env=environment)
     os.close(theirs)
     assert done.stderr == b""
     text = b""
@@ -72,8 +74,11 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_colours_only_where_they_are_wanted(tmp_path: Path) -> None:
-    asked = (write(tmp_path, b"short"), *ARCHIVED)
-    assert on_a_terminal(*asked, NO_COLOR="").startswith(b"\x1b[31m")
+@pytest.mark.parametrize("asked", [("verify", os.devnull, *ARCHIVED), ("inspect", os.devnull), ("policy", "check")])
+def test_colours_only_where_they_are_wanted(asked: tuple[str, ...], tmp_path: Path) -> None:
+    if asked[0] == "policy":
+        asked = (*asked, policy_file(tmp_path))
+    assert b"\x1b[" in on_a_terminal(*asked, NO_COLOR="", TERM="xterm")
     assert b"\x1b" not in on_a_terminal(*asked, NO_COLOR="1")
-    assert b"\x1b" not in run(*asked, exit_code=1).stdout
+    assert b"\x1b" not in on_a_terminal(*asked, NO_COLOR="", TERM="dumb")
+    assert b"\x1b" not in strongroom(*asked).stdout

@@ -52,6 +52,7 @@ def test_all_accepted(folder: Path, tmp_path: Path) -> None:
         (folder / name).unlink()
     [line] = judged(str(folder), *ARCHIVED, *anchored(tmp_path))
     assert line["verdict"] == "accepted"
+    assert b"\n1 file: 1 accepted, 0 rejected\n" in run(str(folder), *ARCHIVED, *anchored(tmp_path)).stdout
 
 
 def test_rows_and_their_sum(folder: Path, tmp_path: Path) -> None:
@@ -68,12 +69,29 @@ def test_only_regular_files_directly_in_it(folder: Path, tmp_path: Path) -> None
     write(folder / "below")
     os.mkfifo(folder / "pipe")
     (folder / "link").symlink_to(folder / "b.hex")
-    (folder / "broken link").symlink_to("nowhere")
     (folder / "linked folder").symlink_to(folder / "below")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "socket"))
         lines = judged(str(folder), *ARCHIVED, *anchored(tmp_path), exit_code=1)
     assert [Path(line["file"]).name for line in lines] == ["a.txt", "b.hex", "c.cbor", "link"]
+
+
+def test_a_link_to_nothing_is_not_passed_over(tmp_path: Path) -> None:
+    """Evidence that is gone must not leave the others to be "all accepted"."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    write(folder)
+    (folder / "gone").symlink_to("nowhere")
+    assert judged(str(folder), *ARCHIVED, *anchored(tmp_path), exit_code=2)[-1]["error"]["code"] == "file"
+
+
+def test_a_file_named_like_standard_input(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    write(folder, name="-")
+    for name in (".", "./-"):
+        done = strongroom("verify", name, *ARCHIVED, *anchored(tmp_path), cwd=folder, input=b"something else")
+        assert (done.returncode, done.stderr) == (0, b""), name
 
 
 def test_several_files_and_folders(folder: Path, tmp_path: Path) -> None:
@@ -88,11 +106,11 @@ def test_several_files_and_folders(folder: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_one_line_among_the_others(tmp_path: Path) -> None:
     asked = ("/proc/self/mem", write(tmp_path), "nowhere", write(tmp_path, b"", "empty"), *ARCHIVED)
-    memory, accepted, nowhere, rejected = judged(*asked, *anchored(tmp_path), exit_code=2)
+    memory, accepted, nowhere, rejected = judged(*asked, *anchored(tmp_path), exit_code=1)
     assert memory["file"] == "/proc/self/mem"
     assert memory["error"]["code"] == nowhere["error"]["code"] == "file"
     assert (accepted["verdict"], rejected["verdict"]) == ("accepted", "rejected")
-    text = run(*asked, *anchored(tmp_path), exit_code=2).stdout.decode()
+    text = run(*asked, *anchored(tmp_path), exit_code=1).stdout.decode()
     assert "unreadable  nowhere: No such file" in text
     assert text.endswith("4 files: 1 accepted, 1 rejected, 2 unreadable  (1 input-size)\n")
 

@@ -47,6 +47,7 @@ from tests.cli.verifying import ARCHIVED, ROLE, pin
         (("--archived", *pin(0), *pin(2, EMPTY_APPLICATION_PCR2)), "without one"),
         (("--archived", *pin(32, forge.pcr(0))), "0 to 31"),
         (("--archived", "--role", ROLE), "what runs"),
+        (("--archived", *pin(0), "--role", ROLE, "--kind", "nitrotpm"), "--kind enclave"),
         (("--archived", *pin(0), "--role", "me"), "ARN"),
         (("--archived", *pin(0), "--role", ""), "ARN"),
         (("--archived", "--policy", "nowhere.toml"), "nowhere.toml"),
@@ -69,11 +70,26 @@ def test_wrong_usage_is_one_line_and_judges_nothing(
     assert message in json.loads(printed.out)["error"]["message"]
 
 
+def test_options_that_are_suggested_are_enough(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A role alone says nothing about what runs, so that it is no answer to a policy that is missing."""
+    monkeypatch.setattr(sys, "argv", ["strongroom", "verify", os.devnull, "--archived"])
+    assert run(cli) == 2
+    assert "--role" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["nowhere.cbor", "/proc/self/mem"])
 def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     done = strongroom("verify", name, *ARCHIVED, "--json", cwd=tmp_path)
     assert name in failed(done)
     assert json.loads(done.stdout)["error"]["code"] == "file"
+
+
+def test_a_name_cannot_command_a_terminal(tmp_path: Path) -> None:
+    assert failed(strongroom("verify", "no\nsuch\x1b[2J", *ARCHIVED)) == (
+        "error: no\\nsuch\\x1b[2J: No such file or directory"
+    )
 
 
 def test_a_second_opinion_without_its_package() -> None:

@@ -105,6 +105,11 @@ def test_bytes_that_are_no_text_or_too_many_are_refused() -> None:
         DeploymentConfiguration.from_bytes(CONFIGURATION.encode() + b"#" * (64 << 10))
 
 
+def test_a_key_of_many_parts_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InvalidDocument, match="4096 dots"):
+        DeploymentConfiguration.from_bytes(b"a." * 5_000 + b"a = 1")
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -31,7 +31,7 @@ OTHER_IDENTITY: dict[str, object] = {
 
 
 def test_the_vector() -> None:
-    with (corpus() / "eif" / "vector.eif").open("rb") as stream:
+    with (corpus("eif") / "vector.eif").open("rb") as stream:
         eif = read(stream.read())
     assert {index: value.hex() for index, value in eif.pcrs.items()} == dict(enumerate(VECTOR))
     assert eif.crc_matches

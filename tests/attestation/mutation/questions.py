@@ -15,10 +15,11 @@ PINNED = {index: forge.pcr(index) for index in (0, 1, 2, 3, 16)}
 
 _SOUND = Measurements(PINNED)
 _OTHER = Measurements({**PINNED, 0: forge.pcr(98)})  # no mutation makes this one
-_WINDOW = Measurements(PINNED, not_before_ms=forge.NOW_MS - 500, not_after_ms=forge.NOW_MS + 500)
+WINDOW_MS = range(forge.NOW_MS - 500, forge.NOW_MS + 501)
+WINDOW = Measurements(PINNED, not_before_ms=WINDOW_MS[0], not_after_ms=WINDOW_MS[-1])
 _POLICIES: tuple[Policy, ...] = (
     *(UnsafeAnyMeasurement(),) * 3,
-    *(_SOUND, _SOUND, *(AnyOf([_OTHER, _SOUND]),) * 2, AllOf([UnsafeAnyMeasurement(), _SOUND]), _WINDOW),
+    *(_SOUND, _SOUND, *(AnyOf([_OTHER, _SOUND]),) * 2, AllOf([UnsafeAnyMeasurement(), _SOUND]), WINDOW),
 )
 _MODES: tuple[Mode, ...] = (
     *(Archived(),) * 4,

@@ -65,6 +65,7 @@ class Certificate:
     inner: str = ECDSA_SHA384
     outer: str = ECDSA_SHA384
     public_key: bytes | None = None
+    encoded_time: Callable[[datetime], bytes] = der.time
     encoded_extensions: Callable[[tuple[Extension, ...]], bytes] = _whole_extensions
     twist: Callable[[bytes], bytes] = field(default=_as_it_is)
 
@@ -82,7 +83,7 @@ class Certificate:
         rest = (
             _algorithm(self.inner),
             self.issuer or issuer.subject,
-            der.sequence(der.time(self.not_before), der.time(self.not_after)),
+            der.sequence(self.encoded_time(self.not_before), self.encoded_time(self.not_after)),
             self.subject,
             self.public_key or public_key(self.key),
             der.explicit(3, self.encoded_extensions(self.extensions)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 SEQUENCE, SET, BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x30, 0x31, 0x01, 0x02, 0x03, 0x04, 0x06
-UTF8_STRING, PRINTABLE_STRING, UTC_TIME, GENERALIZED_TIME = 0x0C, 0x13, 0x17, 0x18
+UTF8_STRING, PRINTABLE_STRING, TELETEX_STRING, UTC_TIME, GENERALIZED_TIME = 0x0C, 0x13, 0x14, 0x17, 0x18
 
 _FIRST_YEAR_OF_GENERALIZED_TIME = 2050  # RFC 5280 section 4.1.2.5
 
@@ -54,6 +54,11 @@ def time(at: datetime) -> bytes:
     """UTCTime up to 2049, GeneralizedTime after that."""
     if at.year < _FIRST_YEAR_OF_GENERALIZED_TIME:
         return element(UTC_TIME, at.strftime("%y%m%d%H%M%SZ").encode())
+    return generalized_time(at)
+
+
+def generalized_time(at: datetime) -> bytes:
+    """GeneralizedTime."""
     return element(GENERALIZED_TIME, at.strftime("%Y%m%d%H%M%SZ").encode())
 
 

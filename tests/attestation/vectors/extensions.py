@@ -22,9 +22,10 @@ class Extension:
     value: bytes
     critical: bool = False
 
-    def to_bytes(self, true: bytes = b"\xff") -> bytes:
-        """DER, as long as TRUE is written 0xff."""
-        critical = der.element(der.BOOLEAN, true) if self.critical else b""
+    def to_bytes(self, true: bytes = b"\xff", false: bytes = b"") -> bytes:
+        """DER, as long as TRUE is written 0xff, and FALSE, the default, not at all."""
+        flag = true if self.critical else false
+        critical = der.element(der.BOOLEAN, flag) if flag else b""
         return der.sequence(der.oid(self.oid), critical, der.element(der.OCTET_STRING, self.value))
 
 

@@ -11,17 +11,20 @@ from tests.attestation.vectors.certificates import ECDSA_SHA256, key_info
 from tests.attestation.vectors.chains import (
     INSTANCE,
     LEAF,
+    MODULE_ID,
     REGIONAL,
     SOUND,
     STRANGERS,
     ZONAL,
+    Chain,
     instead,
+    leaf_name,
     relinked,
     with_changed,
     with_short_number,
 )
 from tests.attestation.vectors.documents import document
-from tests.attestation.vectors.extensions import BASIC_CONSTRAINTS, Extension, no_authority
+from tests.attestation.vectors.extensions import BASIC_CONSTRAINTS, Extension, authority, no_authority
 from tests.attestation.vectors.keys import Key
 
 
@@ -32,6 +35,9 @@ def cases() -> Iterator[Case]:
     yield from _algorithms()
     yield from _keys()
     yield from _signatures()
+    yield from _serial_numbers()
+    yield from _names()
+    yield from _details()
 
 
 def _encodings() -> Iterator[Case]:
@@ -101,3 +107,40 @@ def _signatures() -> Iterator[Case]:
     early, late = der.time(end), der.time(end + timedelta(hours=1))
     altered = with_changed(LEAF, twist=lambda whole: whole.replace(early, late))
     yield under(code, "leaf-altered", "the leaf's end moved by an hour after it was signed", altered)
+
+
+def _serial_numbers() -> Iterator[Case]:
+    largest = document(with_changed(LEAF, serial=(1 << 160) - 1))
+    yield accepted(22, "serial-of-20-octets", "a serial number of 20 octets and the sign's, like some genuine", largest)
+    larger = with_changed(LEAF, serial=1 << 160)
+    yield under("certificate-encoding", "serial-of-21-octets", "a serial number of 21 octets", larger)
+
+
+def _names() -> Iterator[Case]:
+    code = "certificate-encoding"
+    nameless = with_changed(ZONAL, subject=der.sequence())
+    yield under(code, "zonal-without-name", "a zonal certificate, and so the instance's issuer, of no name", nameless)
+    teletex = leaf_name(f"{MODULE_ID}.us-east-1.vectors", der.TELETEX_STRING)
+    yield under(code, "leaf-name-teletex", "the leaf's name in TeletexString", with_changed(LEAF, subject=teletex))
+
+
+def _details() -> Iterator[Case]:
+    """DER that many a library reads late, or laxly."""
+    code = "certificate-encoding"
+    generalized = with_changed(LEAF, encoded_time=der.generalized_time)
+    yield under(code, "leaf-times-generalized", "GeneralizedTime for the year 2025", generalized, 59)
+    explicit = with_changed(LEAF, encoded_extensions=_with_false_written)
+    yield under(code, "leaf-false-written", "an uncritical extension that says so, a default", explicit, 59)
+    long = Extension(BASIC_CONSTRAINTS, bytes.fromhex("3081060101ff020101"), critical=True)
+    yield under(code, "zonal-constraints-long-length", "a long length inside BasicConstraints", _constrained(long), 59)
+    lax = Extension(BASIC_CONSTRAINTS, bytes.fromhex("3006010101020101"), critical=True)
+    yield under(code, "zonal-authority-is-1", "CA 0x01 instead of 0xff in BasicConstraints", _constrained(lax), 59)
+    yield under(code, "zonal-path-length-negative", "a path length of -1", _constrained(authority(-1)))
+
+
+def _with_false_written(extensions: tuple[Extension, ...]) -> bytes:
+    return der.sequence(*(extension.to_bytes(false=b"\0") for extension in extensions))
+
+
+def _constrained(constraints: Extension) -> Chain:
+    return instead(ZONAL, BASIC_CONSTRAINTS, constraints)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.attestation.vectors.case import ARCHIVED, Case, accepted, rejected, under
-from tests.attestation.vectors.cbor import Pairs
+from tests.attestation.vectors.cbor import Pairs, indefinite_map
 from tests.attestation.vectors.chains import (
     INSTANCE,
     INSTANCE_ID,
@@ -22,6 +22,7 @@ from tests.attestation.vectors.documents import PCRS, TPM_PCRS, document, fields
 
 _TPM = ("--kind", "nitrotpm", *ARCHIVED)
 _OPTIONALS = ("public_key", "user_data", "nonce")
+_MAX_PAYLOAD_BYTES = 16_384
 
 
 def cases() -> Iterator[Case]:
@@ -49,6 +50,9 @@ def _module_id() -> Iterator[Case]:
         yield rejected(code, slug, title, document(chain_for(module_id), module_id=module_id), *rows)
     octets = document(module_id=MODULE_ID.encode())
     yield rejected(code, "module-id-bytes", "a byte string as module id", octets, 30)
+    long = f"{INSTANCE_ID}-enc".ljust(256, "0")
+    longest = document(chain_for(long), module_id=long)
+    yield accepted(12, "module-id-of-256", "a module id of 256 characters", longest)
 
 
 def _digest() -> Iterator[Case]:
@@ -136,3 +140,10 @@ def _optionals() -> Iterator[Case]:
         slug = f"{name.replace('_', '-')}-1025-bytes"
         yield rejected(code, slug, f"{name} of 1,025 bytes", document(**{name: bytes(1025)}), 60)
     yield rejected(code, "nonce-text", "a text as nonce", document(nonce="text"), 60)
+    longest = bytes(1025 + _MAX_PAYLOAD_BYTES - len(_payload(user_data=bytes(1025))))
+    title = "user_data that fills the payload up to 16,384 bytes"
+    yield rejected(code, "payload-of-16384-bytes", title, document(user_data=longest), 60)
+
+
+def _payload(**changes: object) -> bytes:
+    return indefinite_map(fields(**changes).items())

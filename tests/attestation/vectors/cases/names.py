@@ -54,3 +54,5 @@ def _common_names() -> Iterator[Case]:
     both = name((COMMON_NAME, f"{MODULE_ID}.us-east-1.vectors"), (COMMON_NAME, "another"))
     yield under(code, "leaf-with-two-names", "a leaf of two common names", with_changed(LEAF, subject=both))
     yield under(code, "leaf-under-root", "the leaf issued by the root itself", (SOUND[ROOT], SOUND[LEAF]))
+    instance = with_changed(INSTANCE, subject=leaf_name(f"{INSTANCE_ID}0.us-east-1.vectors"))
+    yield under(code, "instance-name-longer", "the issuer's name goes on where the instance id ends", instance)

@@ -34,6 +34,7 @@ def cases() -> Iterator[Case]:
     yield from _strings()
     yield from _values()
     yield from _bombs()
+    yield from _pairs()
     yield from _keys()
     yield from _required()
 
@@ -99,6 +100,12 @@ def _bombs() -> Iterator[Case]:
         ("user-data-bomb-depth", "a thousand arrays in each other as user_data", head(ARRAY, 1) * 1000 + b"\0"),
     ):
         yield rejected("payload-cbor", slug, title, document(user_data=Encoded(item)), 65)
+
+
+def _pairs() -> Iterator[Case]:
+    *pairs, (last, _) = _PAIRS
+    odd = of_payload(cbor.indefinite_map(pairs)[:-1] + encode(last) + cbor.BREAK)
+    yield rejected("payload-cbor", "key-without-value", "a break where the last key's value is due", odd, 23)
 
 
 def _keys() -> Iterator[Case]:

@@ -111,5 +111,7 @@ def _otherwise_signed() -> Iterator[Case]:
         ("context-signature", "signed as Signature", signature(_PAYLOAD, _KEY, context="Signature"), 20),
         ("external-data", "signed with external data", signature(_PAYLOAD, _KEY, external=b"more"), 20),
         ("stranger-key", "signed by a key of no certificate", signature(_PAYLOAD, Key("a stranger"))),
+        ("r-below-order", "r one less than the order: a number like any other", (ORDER - 1, _S)),
+        ("s-below-order", "s one less than the order: a number like any other", (_R, ORDER - 1)),
     ):
         yield rejected("signature", slug, title, sealed(_PAYLOAD, numbers).to_bytes(), *rows)
