@@ -1,16 +1,19 @@
 """The egress proxy: accepts an enclave's connection, connects it to the allowed destination that it names."""
 
 import asyncio
-import contextlib
 import socket
-from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from proxy.accepting import Places, accepting
 from proxy.counters import Counters, Outcome
+from proxy.dialling import Dialler
 from proxy.rules import AllowList, Forbidden
-from proxy.tunnel import BUFFER_BYTES, Stream, join
-from strongroom.transport.egress import ACCEPTED, parse_destination
+from proxy.tunnel import join
+from strongroom.transport.egress import ACCEPTED, MAX_DESTINATION_BYTES, parse_destination
+
+_RESET_ON_CLOSE = b"\1\0\0\0\0\0\0\0"
+"""struct linger: on, for no time (socket(7))."""
 
 
 @dataclass(frozen=True)
@@ -22,113 +25,66 @@ class EgressLimits:
     connect_timeout_s: float = 3.0
     """For resolving the name and connecting together."""
     idle_timeout_s: float = 60.0
-    total_s: float = 3600.0
+    total_timeout_s: float = 3600.0
 
 
 class EgressProxy:
     """Serves connections; `counters` tell what became of them."""
 
     def __init__(self, allow_list: AllowList, limits: EgressLimits | None = None) -> None:
-        self._allow_list, self._limits = allow_list, limits or EgressLimits()
-        self.counters = Counters()
+        self._limits = limits or EgressLimits()
+        self._dialler = Dialler(allow_list, self._limits.connect_timeout_s)
+        self.counters = Counters(Places(self._limits.max_connections))
 
-    @contextlib.asynccontextmanager
-    async def serving(self, listener: socket.socket) -> AsyncIterator[None]:
+    def serving(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         """Accept on `listener` while the block runs; then close it and cut what is still open."""
-        tasks: set[asyncio.Task[None]] = set()
+        return accepting(listener, self._serve, self.counters.places)
 
-        def accept(reader: StreamReader, writer: StreamWriter) -> None:
-            task = asyncio.create_task(self._serve((reader, writer)))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+    async def _serve(self, enclave: socket.socket) -> None:
+        self.counters.ended[await self._outcome(enclave)] += 1
 
-        server = await asyncio.start_server(accept, sock=listener, limit=BUFFER_BYTES)
+    async def _outcome(self, enclave: socket.socket) -> Outcome:
         try:
-            yield
-        finally:
-            server.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _serve(self, enclave: Stream) -> None:
-        self.counters.active += 1
-        try:
-            async with _closing(enclave):
-                self.counters.ended[await self._outcome(enclave)] += 1
-        finally:
-            self.counters.active -= 1
-
-    async def _outcome(self, enclave: Stream) -> Outcome:
-        if self.counters.active > self._limits.max_connections:
-            return Outcome.FULL
-        try:
-            destination = await self._destination(enclave[0])
-        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(self._limits.destination_timeout_s):
+                line, early = await _first_line(enclave)
+            destination = parse_destination(line)
+        except (OSError, ValueError):
             return Outcome.MALFORMED
         try:
-            remote = await self._connected(*destination)
+            remote = await self._dialler.connect(*destination)
         except Forbidden:
             return Outcome.FORBIDDEN
         except OSError:
             return Outcome.UNREACHABLE
-        async with _closing(remote):
-            return await self._carried(enclave, remote)
+        with remote:
+            return await self._carried(enclave, remote, early)
 
-    async def _destination(self, reader: StreamReader) -> tuple[str, int]:
-        async with asyncio.timeout(self._limits.destination_timeout_s):
-            return parse_destination(await reader.readuntil(b"\n"))
-
-    async def _connected(self, host: str, port: int) -> Stream:
-        rule = self._allow_list.find(host, port)
-        async with asyncio.timeout(self._limits.connect_timeout_s):
-            if rule.pin is not None:
-                return await _connect(rule.pin.address, rule.pin.port)
-            # Connecting to the very address that was judged leaves no room for a second, different answer.
-            return await _connect_first(self._allow_list.permitted(await _resolve(host, port)), port)
-
-    async def _carried(self, enclave: Stream, remote: Stream) -> Outcome:
+    async def _carried(self, enclave: socket.socket, remote: socket.socket, early: bytes) -> Outcome:
         limits = self._limits
-        enclave[1].write(ACCEPTED)
         try:
-            await join(enclave, remote, self.counters, idle_timeout_s=limits.idle_timeout_s, total_s=limits.total_s)
-        except TimeoutError:
-            outcome = Outcome.TIMED_OUT
-        except OSError:
-            outcome = Outcome.BROKEN
-        else:
-            return Outcome.COMPLETED
-        for _, writer in (enclave, remote):
-            writer.transport.abort()
-        return outcome
+            await asyncio.get_running_loop().sock_sendall(enclave, ACCEPTED)
+            await join(
+                enclave,
+                remote,
+                self.counters,
+                early=early,
+                idle_timeout_s=limits.idle_timeout_s,
+                total_s=limits.total_timeout_s,
+            )
+        except OSError as error:
+            # What is cut must not look ended, and the system must not go on sending what nobody reads.
+            remote.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            return Outcome.TIMED_OUT if isinstance(error, TimeoutError) else Outcome.BROKEN
+        return Outcome.COMPLETED
 
 
-async def _resolve(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
-
-
-async def _connect_first(addresses: list[str], port: int) -> Stream:
-    """The first address that answers, in order; raise the last one's OSError."""
-    for address in addresses[:-1]:
-        with contextlib.suppress(OSError):
-            return await _connect(address, port)
-    return await _connect(addresses[-1], port)
-
-
-async def _connect(address: str, port: int) -> Stream:
-    # asyncio sets TCP_NODELAY on every TCP socket.
-    return await asyncio.open_connection(address, port, limit=BUFFER_BYTES)
-
-
-@contextlib.asynccontextmanager
-async def _closing(stream: Stream) -> AsyncIterator[None]:
-    """Close at the end, without waiting: drained writers that keep no buffer have nothing left to send."""
-    writer = stream[1]
-    writer.transport.set_write_buffer_limits(high=0)
-    try:
-        yield
-    finally:
-        writer.transport.abort()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+async def _first_line(connection: socket.socket) -> tuple[bytes, bytes]:
+    """The bytes up to the first LF, and those that came right behind it; without an LF, as many as a line may have."""
+    received = b""
+    while b"\n" not in received and len(received) < MAX_DESTINATION_BYTES:
+        part = await asyncio.get_running_loop().sock_recv(connection, MAX_DESTINATION_BYTES - len(received))
+        if not part:
+            break
+        received += part
+    line, end, early = received.partition(b"\n")
+    return line + end, early

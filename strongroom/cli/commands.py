@@ -17,6 +17,7 @@ _TABLE = {
     "deployment": ("strongroom.cli.deployment", "deployment", "Write, check and measure a deployment configuration."),
     "model": ("strongroom.cli.model", "model", "Build, catalogue and seal models."),
     "policy": ("strongroom.cli.policy", "policy", "Check policy files, compile them into a KMS key policy."),
+    "proxy": ("strongroom.cli.proxy", "proxy", "Serve the enclave's way out, to listed destinations only."),
     "logs": ("strongroom.cli.logs", "logs", "Read the enclave's log port."),
     "simulator": ("strongroom.cli.simulator", "simulator", "Parts of the appliance in software; never in an image."),
 }

@@ -20,8 +20,8 @@ def _target(address: Address) -> str | tuple[int, int]:
 
 def listen(address: Address) -> socket.socket:
     """A listening socket; a UNIX path left by a dead process is replaced, its new file readable by its owner only."""
-    if isinstance(address, UnixAddress):
-        address.path.unlink(missing_ok=True)
+    if isinstance(address, UnixAddress) and address.path.is_socket():  # a path given by mistake names another's file
+        address.path.unlink()
     listener = _new_socket(address)
     try:
         listener.bind(_target(address))

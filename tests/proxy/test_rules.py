@@ -31,6 +31,10 @@ NEVER = [
     "::ffff:127.0.0.1",
     "::ffff:169.254.169.254",
     "::ffff:8.8.8.8",
+    "::ffff:0:127.0.0.1",
+    "::ffff:0:8.8.8.8",
+    "2600:1f18::5efe:127.0.0.1",
+    "2600:1f18::200:5efe:8.8.8.8",
     "64:ff9b::a9fe:a9fe",
     "64:ff9b:1::a9fe:a9fe",
     "2002:a9fe:a9fe::1",
@@ -71,12 +75,23 @@ def test_a_private_network_opens_when_the_operator_says_so(network: str, address
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fd00:ec2::254", "::ffff:10.0.0.1", "fe80::1"],
+    [
+        *("127.0.0.1", "169.254.169.254", "169.254.170.2", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255"),
+        *("::", "::1", "::10.0.0.1", "fe80::1", "fe80::1%1", "ff02::1", "fd00:ec2::254"),
+        *("::ffff:10.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::10.0.0.1", "2002:a00:1::1"),
+        *("2001:0:a00:1::1", "fd12::5efe:10.0.0.1", "fd12::200:5efe:10.0.0.1"),
+    ],
 )
 def test_some_addresses_stay_shut_even_when_every_network_is_open(address: str) -> None:
     everything = (ip_network("0.0.0.0/0"), ip_network("::/0"))
     with pytest.raises(Forbidden):
         AllowList((), everything).permitted([address])
+
+
+def test_one_destination_has_one_rule() -> None:
+    with pytest.raises(ValueError, match="once"):
+        AllowList((Rule.parse(f"{KMS}:443"), Rule.parse(f"{KMS}:443=127.0.0.1:8443")))
+    AllowList((Rule.parse(f"{KMS}:443"), Rule.parse(f"{KMS}:8443")))
 
 
 def test_forbidden_addresses_are_dropped_from_a_mixed_answer() -> None:

@@ -33,6 +33,13 @@ def test_other_texts_are_refused_with_what_was_expected(text: str) -> None:
         parse_address(text)
 
 
+def test_a_listener_never_replaces_a_file(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("kept")
+    with pytest.raises(OSError, match="in use"):
+        listen(UnixAddress(tmp_path / "notes"))
+    assert (tmp_path / "notes").read_text() == "kept"
+
+
 def test_a_unix_listener_is_its_owners_and_replaces_a_dead_one(tmp_path: Path) -> None:
     address = UnixAddress(tmp_path / "s")
     listen(address).close()
