@@ -14,11 +14,11 @@ from attestation.measurements import CATALOGUE_PCR, CONFIGURATION_PCR, IMAGE_PCR
 
 REQUIRED_PCRS = (*IMAGE_PCRS, CATALOGUE_PCR, CONFIGURATION_PCR)
 RELEASING_ACTIONS = ("kms:decrypt", "kms:reencryptfrom")
+ATTESTATION_PREFIX = "kms:recipientattestation:"
 
-_ATTESTATION_KEY = re.compile(r"kms:recipientattestation:(?:pcr([0-9]|[12][0-9]|3[01])|imagesha384)")
+_ATTESTATION_KEY = re.compile(ATTESTATION_PREFIX + r"(?:pcr([0-9]|[12][0-9]|3[01])|imagesha384)")
 _MEASUREMENT = re.compile(r"[0-9a-fA-F]{96}")
 _POSITIVE = ("stringequals", "stringequalsignorecase", "stringlike")
-_NEGATED_EQUALITY = ("stringnotequals", "stringnotequalsignorecase")
 _NARROWING = re.compile(
     r"(string(equals(ignorecase)?|like)|bool|null|binaryequals|ipaddress|arn(equals|like)"
     r"|(numeric|date)(equals|lessthan(equals)?|greaterthan(equals)?))"
@@ -31,6 +31,12 @@ def pcr_of(condition: Condition) -> int | None:
     return None if found is None else int(found[1] or 0)
 
 
+def pins(statement: Statement) -> list[tuple[int, Condition]]:
+    """The conditions that demand a value of a PCR, with its index: without a document they do not hold."""
+    found = ((pcr_of(condition), condition) for condition in statement.conditions if condition.operator in _POSITIVE)
+    return [(pcr, condition) for pcr, condition in found if pcr is not None]
+
+
 def releasing(statement: Statement) -> bool:
     """Whether the statement is about an action that turns ciphertext into plaintext or into another key's."""
     return any(statement.reaches(action) for action in RELEASING_ACTIONS)
@@ -39,18 +45,8 @@ def releasing(statement: Statement) -> bool:
 def lint_release(statement: Statement) -> Iterator[Finding]:
     """Findings on an Allow that reaches Decrypt or ReEncryptFrom."""
     name = statement.name
-    for operator in {condition.operator for condition in statement.conditions}:
-        if not _NARROWING.fullmatch(operator):
-            yield error(
-                "loose-operator",
-                f"{name}: {operator} is negated, a set operator, IfExists or unknown; it can hold without a document",
-                "use StringEqualsIgnoreCase alone",
-            )
-    pinned = {
-        pcr
-        for condition in statement.conditions
-        if (pcr := pcr_of(condition)) is not None and condition.operator in _POSITIVE
-    }
+    yield from _lint_operators(statement)
+    pinned = {pcr for pcr, _ in pins(statement)}
     if missing := [f"PCR{pcr}" for pcr in REQUIRED_PCRS if pcr not in pinned]:
         yield error(
             "unattested-release",
@@ -69,34 +65,43 @@ def lint_release(statement: Statement) -> Iterator[Finding]:
         )
 
 
+def _lint_operators(statement: Statement) -> Iterator[Finding]:
+    for operator in sorted({condition.operator for condition in statement.conditions}):
+        if not _NARROWING.fullmatch(operator):
+            yield error(
+                "loose-operator",
+                f"{statement.name}: {operator:.40} is negated, a set operator, IfExists or unknown; "
+                "it can hold without a document",
+                "use StringEqualsIgnoreCase alone",
+            )
+
+
 def lint_values(statement: Statement) -> Iterator[Finding]:
-    """Findings on the values of attestation conditions, in an Allow or a Deny."""
+    """Findings on the keys and values of attestation conditions, in an Allow or a Deny."""
     for condition in statement.conditions:
-        if not condition.key.startswith("kms:recipientattestation:") or condition.operator == "null":
+        if not condition.key.startswith(ATTESTATION_PREFIX):
             continue
-        for value in condition.values or ("",):
-            if value == ZERO.hex():
-                yield error(
-                    "zero-measurement",
-                    f"{statement.name}: {condition.key} is zero, as in every debug enclave",
-                    "pin the values of a production build",
-                )
-            elif not _MEASUREMENT.fullmatch(value):
-                yield error(
-                    "bad-measurement",
-                    f"{statement.name}: {condition.key} has a value with wildcards or of another form",
-                    "give 96 hexadecimal digits",
-                )
+        if pcr_of(condition) is None:
+            yield warning(
+                "other-attestation",
+                f"{statement.name}: {condition.key:.60} is no PCR of an enclave; a NitroTPM measures another machine",
+                "use kms:RecipientAttestation:PCR0 to PCR31",
+            )
+        if condition.operator != "null":
+            yield from _lint_measurements(statement.name, condition)
 
 
-def floor_of(statement: Statement) -> int | None:
-    """The PCR for which this is a floor: a Deny of Decrypt to everyone unless that one PCR has a listed value.
-
-    With two keys in one statement, a document that matches either passes: KMS joins them by AND.
-    """
-    if statement.effect != "Deny" or statement.negated or not statement.reaches("kms:decrypt"):
-        return None
-    if "*" not in statement.principals or "*" not in statement.resources or len(statement.conditions) != 1:
-        return None
-    condition = statement.conditions[0]
-    return pcr_of(condition) if condition.operator in _NEGATED_EQUALITY else None
+def _lint_measurements(name: str, condition: Condition) -> Iterator[Finding]:
+    for value in condition.values or ("",):
+        if value == ZERO.hex():
+            yield error(
+                "zero-measurement",
+                f"{name}: {condition.key:.60} is zero, as in every debug enclave",
+                "pin the values of a production build",
+            )
+        elif not _MEASUREMENT.fullmatch(value):
+            yield error(
+                "bad-measurement",
+                f"{name}: {condition.key:.60} has a value with wildcards or of another form",
+                "give 96 hexadecimal digits",
+            )

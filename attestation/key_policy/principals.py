@@ -7,6 +7,7 @@ import re
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[\x21-\x7e]*/)?([\w+=,.@-]+)", re.ASCII)
 _SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([\w+=,.@-]+)/.+", re.ASCII)
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
+_OWNED = re.compile(r"(?:arn:aws[a-z-]*:(?:iam|sts)::)?([0-9]{12})(?::.+)?")
 _MANAGER = re.compile(
     r"arn:(aws[a-z-]*):iam::([0-9]{12}):(?:root|(?:user|role)/(?:[\w+=,.@-]+/)*[\w+=,.@-]+)", re.ASCII
 )
@@ -22,6 +23,12 @@ def is_role(principal: str, role_arn: str | None) -> bool:
 def is_account(principal: str) -> bool:
     """Whether ``principal`` is a whole account, which hands the decision to its IAM policies."""
     return _ACCOUNT.fullmatch(principal) is not None
+
+
+def account_of(principal: str) -> str | None:
+    """The account that ``principal`` belongs to; None for a service, an identity provider, or everyone."""
+    found = _OWNED.fullmatch(principal)
+    return None if found is None else found[1]
 
 
 def is_named(principal: str, partition: str, account: str | None = None) -> bool:

@@ -14,6 +14,8 @@ _ELEMENTS = {
     "Condition",
 }
 _NEGATED_ELEMENTS = ("NotAction", "NotPrincipal", "NotResource")
+_POLICY_ELEMENTS = {"Version", "Id", "Statement"}
+_MAX_NAME_CHARS = 64
 
 
 class UnreadableStatementError(ValueError):
@@ -52,7 +54,7 @@ class Statement:
             if (element in raw) == (f"Not{element}" in raw):
                 raise UnreadableStatementError(f"statement {index}: one of {element} and Not{element}")
         return cls(
-            name=str(raw.get("Sid") or f"statement {index}"),
+            name=str(raw.get("Sid") or f"statement {index}")[:_MAX_NAME_CHARS],
             effect=str(raw["Effect"]),
             principals=_principals(raw.get("Principal")),
             actions=tuple(action.lower() for action in _strings(raw.get("Action"), "Action")),
@@ -73,8 +75,8 @@ class Statement:
 
 def read_statements(policy: object) -> tuple[Statement, ...]:
     """The statements of a parsed policy. Raises UnreadableStatementError."""
-    if not isinstance(policy, Mapping):
-        raise UnreadableStatementError("the policy is not a JSON object")
+    if not isinstance(policy, Mapping) or not set(policy) <= _POLICY_ELEMENTS:
+        raise UnreadableStatementError("the policy is not a JSON object of Version, Id and Statement")
     raw = policy.get("Statement")
     listed = raw if isinstance(raw, list) else [raw]
     return tuple(Statement.from_object(entry, index) for index, entry in enumerate(listed))

@@ -1,4 +1,4 @@
-"""Key policies as KMS keeps them: JSON text in which a name given twice could be read in two ways."""
+"""KMS's answers as text: JSON in which a name given twice could be read in two ways."""
 
 import json
 
@@ -10,14 +10,19 @@ MAX_KEY_POLICY_BYTES = 32 << 10
 
 def parse_key_policy(text: str) -> dict[str, object]:
     """Parse a key policy. Raises PolicyError for too many bytes, a name given twice, or anything but a JSON object."""
+    return parse_object(text, "key policy", MAX_KEY_POLICY_BYTES)
+
+
+def parse_object(text: str, what: str, max_bytes: int) -> dict[str, object]:
+    """Parse ``text``, called ``what`` in errors. Raises PolicyError as parse_key_policy does."""
     try:
-        if len(text.encode()) > MAX_KEY_POLICY_BYTES:
-            raise PolicyError(f"key policy: expected at most {MAX_KEY_POLICY_BYTES} bytes")
-        parsed = json.loads(text, object_pairs_hook=_unique)
+        if len(text.encode()) > max_bytes:
+            raise PolicyError(f"{what}: expected at most {max_bytes} bytes")
+        parsed = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_json)
     except (ValueError, RecursionError):
-        raise PolicyError("key policy: expected JSON in which no object gives a name twice") from None
+        raise PolicyError(f"{what}: expected JSON in which no object gives a name twice") from None
     if not isinstance(parsed, dict):
-        raise PolicyError("key policy: expected a JSON object")
+        raise PolicyError(f"{what}: expected a JSON object")
     return parsed
 
 
@@ -26,3 +31,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(parsed) != len(pairs):
         raise ValueError("a name was given twice")
     return parsed
+
+
+def _no_json(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")

@@ -8,6 +8,7 @@ import click
 
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
+from strongroom.cli.policy_lint import lint
 from strongroom.cli.status import instant
 
 if TYPE_CHECKING:
@@ -18,43 +19,63 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def policy() -> None:
-    """Check a policy file (measurement tuples), and compile it into a KMS key policy."""
+    """Check a policy file (measurement tuples), compile it into a KMS key policy, and lint key policies."""
+
+
+policy.add_command(lint)
 
 
 @policy.command("compile")
-@click.argument("file", type=_FILE)
-@click.option("--account", required=True, help="The account that owns the key, 12 digits.")
-@click.option("--partition", default="aws", show_default=True)
-@click.option("--administrator", "administrators", multiple=True, required=True, help="ARN; may manage, never decrypt.")
-@click.option("--sealer", "sealers", multiple=True, help="ARN; may make data keys, never decrypt.")
-@click.option("--role", required=True, help="ARN of the parent instance's role.")
+@click.argument("file", metavar="POLICY.toml", type=_FILE)
+@click.option("--kms", is_flag=True, help="Into a KMS key policy, the only output there is so far; required.")
+@click.option("--key-arn", metavar="ARN", help="The KMS key; its account and partition are the policy's. Required.")
+@click.option("--role", metavar="ARN", help="Role of the parent instance, which may decrypt for the tuples. Required.")
+@click.option(
+    "--administrator",
+    "administrators",
+    metavar="ARN",
+    multiple=True,
+    help="May manage, never decrypt.  [default: the account's root, which leaves it to IAM]",
+)
+@click.option("--sealer", "sealers", metavar="ARN", multiple=True, help="May make data keys, never decrypt.")
+@click.option(
+    "--purpose",
+    "purposes",
+    type=click.Choice(["model", "request"]),
+    multiple=True,
+    help="What the key is for; EncryptionContext's purpose.  [default: both]",
+)
 @json_option
 def compile_(
     file: Path,
-    account: str,
-    partition: str,
+    kms: bool,
+    key_arn: str | None,
+    role: str | None,
     administrators: tuple[str, ...],
     sealers: tuple[str, ...],
-    role: str,
+    purposes: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Print the key policy, JSON in either case, under which only the tuples of FILE can decrypt.
+    """Print the key policy, JSON in either case, under which only the tuples of POLICY.toml can decrypt.
 
     \b
-    Example:  strongroom policy compile policy.toml --account 111122223333 \\
+    Example:  strongroom policy compile policy.toml --kms --purpose model \\
+                --key-arn arn:aws:kms:eu-west-1:111122223333:key/… \\
+                --role arn:aws:iam::111122223333:role/strongroom-parent \\
                 --administrator arn:aws:iam::111122223333:role/key-admin \\
-                --sealer arn:aws:iam::111122223333:role/model-owner \\
-                --role arn:aws:iam::111122223333:role/strongroom-parent
+                --sealer arn:aws:iam::111122223333:role/model-owner
     """
-    from attestation.compiler import compile_key_policy
+    from attestation.compiler import PURPOSES, compile_key_policy
 
+    if not kms or key_arn is None or role is None:
+        raise click.UsageError("Expected --kms --key-arn ARN --role ARN: a policy file compiles to a KMS key policy.")
     compiled = compile_key_policy(
-        account=account,
-        partition=partition,
-        administrator_arns=administrators,
+        key_arn=key_arn,
         runtime_role_arn=role,
         measurements=_load(file),
+        administrator_arns=administrators,
         sealer_arns=sealers,
+        purposes=purposes or PURPOSES,
     )
     click.echo(json.dumps(compiled, indent=None if as_json else 2))
 

@@ -75,6 +75,7 @@ def _encrypted(plaintext: bytes, key: bytes, iv: bytes) -> bytes:
 
 
 def _chunks(content: bytes) -> list[bytes]:
+    # KMS has also been seen to write a single block without chunks; AWS's C client would read nothing there.
     starts = range(0, len(content), _CHUNK_BYTES)
     return [_definite(_OCTET_STRING, content[start : start + _CHUNK_BYTES]) for start in starts]
 

@@ -5,12 +5,11 @@ or values". Within one operator several values are ORed (NORed for a negated ope
 An operator that is not in the table is refused when the policy is parsed, so that nothing is silently ignored.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
+
+from strongroom.simulator.operators import MATCHERS, Matcher, instant
 
 Context = Mapping[str, tuple[str, ...]]
 """Condition keys of one request, in lower case, each with its values; an absent key is not in the mapping."""
@@ -33,7 +32,7 @@ class Condition:
     """One operator applied to one key."""
 
     key: str
-    matches: Callable[[str, str], bool]
+    matches: Matcher
     patterns: tuple[str, ...]
     negated: bool
     if_exists: bool
@@ -70,84 +69,32 @@ class NullCondition:
 def parse_conditions(block: object) -> tuple[Condition | NullCondition, ...]:
     """The conditions of a `Condition` element; all must hold. Raises `PolicyError`."""
     conditions = []
-    for operator, tests in _mapping(block, "Condition").items():
-        for key, values in _mapping(tests, operator).items():
-            conditions.append(_parse_condition(operator, key, _strings(values, key)))
+    for name, tests in _mapping(block, "Condition").items():
+        for key, values in _mapping(tests, name).items():
+            conditions.append(_parse_condition(name, key, _strings(values, key)))
     return tuple(conditions)
 
 
-def like(pattern: str, value: str) -> bool:
-    """Case-sensitive match in which `*` stands for any characters and `?` for one."""
-    return _compiled(pattern).fullmatch(value) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    pieces = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
-    return re.compile("".join(pieces), re.DOTALL)
-
-
-def _equal(pattern: str, value: str) -> bool:
-    return pattern == value
-
-
-def _equal_ignoring_case(pattern: str, value: str) -> bool:
-    return pattern.lower() == value.lower()
-
-
-def _instant(value: str) -> datetime:
-    try:
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise PolicyError(f"expected an instant like 2026-01-31T00:00:00Z, got {value!r}") from error
-
-
-def _after(pattern: str, value: str) -> bool:
-    return _instant(value) > _instant(pattern)
-
-
-def _not_before(pattern: str, value: str) -> bool:
-    return _instant(value) >= _instant(pattern)
-
-
-def _before(pattern: str, value: str) -> bool:
-    return _instant(value) < _instant(pattern)
-
-
-def _not_after(pattern: str, value: str) -> bool:
-    return _instant(value) <= _instant(pattern)
-
-
-_MATCHERS: dict[str, tuple[Callable[[str, str], bool], bool]] = {
-    "StringEquals": (_equal, False),
-    "StringNotEquals": (_equal, True),
-    "StringEqualsIgnoreCase": (_equal_ignoring_case, False),
-    "StringNotEqualsIgnoreCase": (_equal_ignoring_case, True),
-    "StringLike": (like, False),
-    "StringNotLike": (like, True),
-    "Bool": (_equal_ignoring_case, False),
-    "DateGreaterThan": (_after, False),
-    "DateGreaterThanEquals": (_not_before, False),
-    "DateLessThan": (_before, False),
-    "DateLessThanEquals": (_not_after, False),
-}
-
-
-def _parse_condition(operator: str, key: str, values: tuple[str, ...]) -> Condition | NullCondition:
-    if operator == "Null":
+def _parse_condition(name: str, key: str, values: tuple[str, ...]) -> Condition | NullCondition:
+    if name == "Null":
         if len(values) != 1 or values[0].lower() not in ("true", "false"):
             raise PolicyError(f'Null on {key}: expected "true" or "false"')
         return NullCondition(key.lower(), absent=values[0].lower() == "true")
-    quantifier = next((q for q in (Quantifier.ALL, Quantifier.ANY) if operator.startswith(q.value)), Quantifier.NONE)
-    name = operator.removeprefix(quantifier.value)
-    base = name.removesuffix("IfExists")
-    if base not in _MATCHERS:
-        raise PolicyError(f"expected one of {sorted(_MATCHERS)} or Null, got the condition operator {operator!r}")
+    quantifier = next((q for q in (Quantifier.ALL, Quantifier.ANY) if name.startswith(q.value)), Quantifier.NONE)
+    unquantified = name.removeprefix(quantifier.value)
+    base = unquantified.removesuffix("IfExists")
+    if base not in MATCHERS:
+        raise PolicyError(f"expected one of {sorted(MATCHERS)} or Null, got the condition operator {name!r}")
     if base.startswith("Date"):
-        for value in values:
-            _instant(value)
-    matches, negated = _MATCHERS[base]
-    return Condition(key.lower(), matches, values, negated, name != base, quantifier)
+        _check_dates(values)
+    matches, negated = MATCHERS[base]
+    return Condition(key.lower(), matches, values, negated, unquantified != base, quantifier)
+
+
+def _check_dates(values: tuple[str, ...]) -> None:
+    for value in values:
+        if instant(value) is None:
+            raise PolicyError(f"expected a date like 2026-01-31T00:00:00Z, got {value!r}")
 
 
 def _mapping(value: object, where: str) -> dict[str, object]:

@@ -17,9 +17,9 @@ from strongroom.simulator.conditions import (
     Context,
     NullCondition,
     PolicyError,
-    like,
     parse_conditions,
 )
+from strongroom.simulator.operators import like
 
 MAX_POLICY_BYTES = 32 * 1024
 _VERSIONS = ("2012-10-17", "2008-10-17")

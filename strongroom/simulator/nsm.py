@@ -3,29 +3,28 @@
 Its documents differ from AWS's in one thing: the chain ends in the simulator's root, never in AWS's.
 """
 
+import hashlib
+import itertools
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import cbor2
+
 from attestation.measurements import extend, parent_instance_pcr4, parent_role_pcr3
 from enclave.nsm.interface import (
     MAX_RANDOM_BYTES,
-    MAX_RESPONSE_BYTES,
+    MAX_REQUEST_BYTES,
     PCR_BYTES,
     PCR_COUNT,
     NSMDescription,
     NSMErrorCode,
     NSMRefused,
-    NSMTruncated,
     PCRState,
 )
-from strongroom.simulator.document import attestation_answer, attestation_document
+from strongroom.simulator.document import attestation_document
 from strongroom.simulator.pki import Signer
-
-MAX_USER_DATA_BYTES = 512
-MAX_NONCE_BYTES = 512
-MAX_PUBLIC_KEY_BYTES = 1024
 
 _FIRST_FREE_PCR = 16
 _IMAGE_PCRS = frozenset({0, 1, 2, 8})
@@ -50,7 +49,8 @@ class SoftwareNSM:
 
     `image_pcrs` holds the 48-byte values of PCRs 0, 1, 2 and, for a signed image, 8; zeros in 0 to 2 make
     a debug enclave. PCR3 follows from the parent's role (None: no role, zeros), PCR4 from its instance id.
-    PCRs 0 to 15 are locked from the start, 16 to 31 are zero and free.
+    PCRs 0 to 15 are locked from the start, 16 to 31 are zero and free. With a `seed`, module id and random bytes
+    follow from it; so, with a seeded PKI and a given clock, does every byte of every document.
     """
 
     def __init__(
@@ -62,10 +62,12 @@ class SoftwareNSM:
         parent_instance_id: str,
         module_id: str | None = None,
         clock: Callable[[], int] = wall_clock_ms,
+        seed: bytes | None = None,
     ) -> None:
         self._pki = pki
         self._clock = clock
-        self._module_id = module_id or f"{parent_instance_id}-enc{secrets.token_hex(8)}"
+        self._random = secrets.token_bytes if seed is None else _seeded(seed)
+        self._module_id = module_id or f"{parent_instance_id}-enc{self._random(8).hex()}"
         self._values = _values_at_boot(image_pcrs, parent_role_arn, parent_instance_id)
         self._locked = set(range(_FIRST_FREE_PCR))
         self._signer = pki.signer(self._module_id, at_ms=clock())
@@ -81,6 +83,7 @@ class SoftwareNSM:
 
     def extend_pcr(self, index: int, data: bytes) -> bytes:
         """See `enclave.nsm.NSM`."""
+        _check_request({"ExtendPCR": {"index": index, "data": data}})
         self._check_free(index)
         self._values[index] = extend(self._values[index], data)
         return self._values[index]
@@ -98,24 +101,18 @@ class SoftwareNSM:
 
     def get_random(self) -> bytes:
         """See `enclave.nsm.NSM`."""
-        return secrets.token_bytes(MAX_RANDOM_BYTES)
+        return self._random(MAX_RANDOM_BYTES)
 
     def attest(
         self, *, user_data: bytes | None = None, nonce: bytes | None = None, public_key: bytes | None = None
     ) -> bytes:
         """See `enclave.nsm.NSM`. Raises `NSMTruncated` where the driver would cut the answer at 12 KiB."""
-        _check_size(user_data, MAX_USER_DATA_BYTES)
-        _check_size(nonce, MAX_NONCE_BYTES)
-        _check_size(public_key, MAX_PUBLIC_KEY_BYTES)
         at_ms = self._clock()
         signer = self._current_signer(at_ms)
         pcrs = {index: self._values[index] for index in sorted(self._locked)}
-        document = attestation_document(
+        return attestation_document(
             signer, self._module_id, at_ms, pcrs, public_key=public_key, user_data=user_data, nonce=nonce
         )
-        if len(attestation_answer(document)) > MAX_RESPONSE_BYTES:
-            raise NSMTruncated(f"expected an answer of at most {MAX_RESPONSE_BYTES} bytes, got a longer one")
-        return document
 
     def _current_signer(self, at_ms: int) -> Signer:
         if not self._signer.not_before_ms <= at_ms <= self._signer.not_after_ms - _LEAF_MARGIN_MS:
@@ -126,6 +123,11 @@ class SoftwareNSM:
         _check_index(index)
         if index in self._locked:
             raise NSMRefused(NSMErrorCode.READ_ONLY_INDEX)
+
+
+def _seeded(seed: bytes) -> Callable[[int], bytes]:
+    counter = itertools.count()
+    return lambda length: hashlib.shake_256(next(counter).to_bytes(8) + seed).digest(length)
 
 
 def _values_at_boot(image_pcrs: Mapping[int, bytes], role_arn: str | None, instance_id: str) -> dict[int, bytes]:
@@ -145,6 +147,6 @@ def _check_index(index: int) -> None:
         raise NSMRefused(NSMErrorCode.INVALID_INDEX)
 
 
-def _check_size(field: bytes | None, most: int) -> None:
-    if field is not None and len(field) > most:
+def _check_request(request: object) -> None:
+    if len(cbor2.dumps(request)) > MAX_REQUEST_BYTES:
         raise NSMRefused(NSMErrorCode.INPUT_TOO_LARGE)

@@ -116,11 +116,12 @@ class Operator:
 
     def _put_key_policy(self, arn: str, measurements: Measurements) -> None:
         policy = compile_key_policy(
-            account=ACCOUNT,
-            administrator_arns=[KEY_ADMINISTRATOR],
+            key_arn=arn,
             runtime_role_arn=PARENT_ROLE,
             measurements=[measurements],
+            administrator_arns=[KEY_ADMINISTRATOR],
             sealer_arns=[MODEL_OWNER],
+            purposes=["model"],
         )
         self._administrator.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
 

@@ -3,7 +3,7 @@
 One 32-byte seed in the state folder is the whole state. Every key, certificate and window below follows from
 (seed, region, module id, time), so processes that share a folder agree without talking to each other.
 
-Not from the seed: the caller's clock, what it puts into its documents, and the signatures on documents.
+Not from the seed: the caller's clock, and what it puts into its documents.
 """
 
 import re
@@ -22,7 +22,7 @@ _DAY_S = 24 * _HOUR_S
 _INSTANCE_STEP_S = 20 * _HOUR_S
 _SEED_BYTES = 32
 _ROOT_WINDOW = Window(1_735_689_600, 10_958 * _DAY_S)  # 2025-01-01T00:00Z, 30 years
-_MODULE_ID = re.compile(r"(i-[0-9a-f]{1,40})-enc[0-9a-f]{1,40}")
+_MODULE_ID = re.compile(r"(i-[0-9a-f]{1,40})-(?:enc|tpm)[0-9a-f]{1,40}")
 
 LEAF_LIFETIME_S = 3 * _HOUR_S + 3
 """Real leaves last 10,803 seconds."""
@@ -51,13 +51,15 @@ class SimulatedPKI:
     def open(cls, state_dir: Path, *, seed: bytes | None = None, region: str = "us-east-1") -> "SimulatedPKI":
         """The PKI of `state_dir`, created there under `pki/` on first use (mode 0600).
 
-        A `seed` (32 bytes) names the PKI to create; raises ValueError if the folder holds another one.
+        A `seed` (32 bytes) names the PKI to create; raises StateRefused if the folder holds another one.
         """
         kept = state.read_or_create(state_dir / "pki" / "seed", seed or secrets.token_bytes(_SEED_BYTES))
         if len(kept) != _SEED_BYTES:
-            raise ValueError(f"expected a seed of {_SEED_BYTES} bytes, got {len(kept)}: remove {state_dir / 'pki'}")
+            raise state.StateRefused(
+                f"expected a seed of {_SEED_BYTES} bytes, got {len(kept)}: remove {state_dir / 'pki'}"
+            )
         if seed is not None and seed != kept:
-            raise ValueError(f"{state_dir / 'pki'} was created from another seed: use another folder")
+            raise state.StateRefused(f"{state_dir / 'pki'} was created from another seed: use another folder")
         pki = cls(kept, region=region)
         state.write(state_dir / "pki" / "root.pem", pki.root_pem())
         return pki
@@ -67,7 +69,9 @@ class SimulatedPKI:
         return self._root.certificate.public_bytes(serialization.Encoding.PEM)
 
     def signer(self, module_id: str, *, at_ms: int) -> Signer:
-        """A fresh leaf for `module_id` (`i-<hex>-enc<hex>`), valid for three hours from `at_ms`.
+        """A fresh leaf for `module_id`, valid for three hours from `at_ms`.
+
+        An enclave's is `i-<hex>-enc<hex>`, a NitroTPM's `i-<hex>-tpm<hex>`; ValueError for anything else.
 
         The authorities above it are those of the moment; each encloses the one below for all of its validity.
         """

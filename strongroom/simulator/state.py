@@ -6,6 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 
+class StateRefused(ValueError):
+    """A state folder holds something else than what belongs there."""
+
+    code = "state"
+
+
 def write(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step, mode 0600."""
     temporary = _written_beside(path, content)

@@ -16,9 +16,15 @@ def allows(policy: Mapping[str, Any], principal: str, action: str, context: Mapp
     return "Allow" in applying and "Deny" not in applying
 
 
-def enclave(pcrs: Mapping[int, bytes]) -> dict[str, str]:
-    """The request context of a call with an attestation document."""
-    return {f"kms:RecipientAttestation:PCR{index}": value.hex() for index, value in pcrs.items()}
+def enclave(pcrs: Mapping[int, bytes], purpose: str = "model") -> dict[str, str]:
+    """The request context of a call with an attestation document and an encryption context."""
+    attested = {f"kms:RecipientAttestation:PCR{index}": value.hex() for index, value in pcrs.items()}
+    return {**attested, **sealing(purpose)}
+
+
+def sealing(purpose: str) -> dict[str, str]:
+    """The request context of a call with an encryption context."""
+    return {"kms:EncryptionContext:purpose": purpose}
 
 
 def _applies(statement: Statement, principal: str, action: str, context: Mapping[str, str]) -> bool:
@@ -36,6 +42,8 @@ def _applies(statement: Statement, principal: str, action: str, context: Mapping
 
 def _holds(operator: str, actual: str | None, values: str | list[str]) -> bool:
     listed = [values] if isinstance(values, str) else values
+    if operator == "StringEquals":
+        return actual in listed
     if operator == "StringEqualsIgnoreCase":
         return actual is not None and actual.lower() in [value.lower() for value in listed]
     if operator == "StringNotEqualsIgnoreCase":

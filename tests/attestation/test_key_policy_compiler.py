@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -15,6 +17,8 @@ from tests.attestation import forge, kms
 from tests.attestation.test_key_policy_linter import SOUND_KEY
 
 ACCOUNT = "111122223333"
+KEY_ARN = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/11112222-3333-4444-5555-666677778888"
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 ADMIN = f"arn:aws:iam::{ACCOUNT}:role/administrator"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/strongroom"
 SEALER = "arn:aws:iam::444455556666:role/data-owner"
@@ -32,7 +36,7 @@ ONE, TWO = Measurements(pcrs(0, 0, 0), "one"), Measurements(pcrs(1, 1, 1), "two"
 
 def compiled(*measurements: Measurements, **changes: Any) -> dict[str, Any]:
     arguments: dict[str, Any] = {
-        "account": ACCOUNT,
+        "key_arn": KEY_ARN,
         "administrator_arns": [ADMIN],
         "runtime_role_arn": ROLE,
         "sealer_arns": [SEALER],
@@ -43,7 +47,6 @@ def compiled(*measurements: Measurements, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"administrator_arns": []}, id="no administrator"),
         pytest.param({"administrator_arns": ["*"]}, id="everyone administers"),
         pytest.param({"administrator_arns": [f"arn:aws:iam::{ACCOUNT}:role/*"]}, id="wildcard"),
         pytest.param({"administrator_arns": [SEALER]}, id="administrator of another account"),
@@ -54,7 +57,13 @@ def compiled(*measurements: Measurements, **changes: Any) -> dict[str, Any]:
         pytest.param({"runtime_role_arn": f"arn:aws:iam::{ACCOUNT}:user/x"}, id="a user"),
         pytest.param({"runtime_role_arn": ROLE.replace("aws:", "aws-cn:")}, id="another partition"),
         pytest.param({"sealer_arns": ["*"]}, id="everyone seals"),
-        pytest.param({"account": "1"}, id="no account"),
+        pytest.param({"key_arn": KEY_ARN.replace(ACCOUNT, "1")}, id="no account"),
+        pytest.param({"key_arn": KEY_ARN.replace("key/", "alias/")}, id="an alias"),
+        pytest.param({"key_arn": KEY_ARN.replace("key/", "key/mrk-")}, id="a multi-Region key"),
+        pytest.param({"key_arn": "11112222-3333-4444-5555-666677778888"}, id="a bare key id"),
+        pytest.param({"key_arn": KEY_ARN + "\n"}, id="a line end"),
+        pytest.param({"purposes": []}, id="no purpose"),
+        pytest.param({"purposes": ["model", "any"]}, id="another purpose"),
     ],
 )
 def test_refuses_principals(changes: dict[str, Any]) -> None:
@@ -66,7 +75,7 @@ def test_refuses_none_or_three_tuples_and_incomplete_ones() -> None:
     three = Measurements(pcrs(2, 2, 2))
     for listed in ((), (ONE, TWO, three)):
         with pytest.raises(PolicyError):
-            compile_key_policy(account=ACCOUNT, administrator_arns=[ADMIN], runtime_role_arn=ROLE, measurements=listed)
+            compile_key_policy(key_arn=KEY_ARN, runtime_role_arn=ROLE, measurements=listed)
     for missing in (16, 17):
         incomplete = {index: value for index, value in pcrs().items() if index != missing}
         with pytest.raises(PolicyError, match=f"PCR{missing}"):
@@ -77,6 +86,16 @@ def test_refuses_a_policy_that_kms_would_not_take() -> None:
     sealers = [f"arn:aws:iam::444455556666:role/{'x' * 60}{number}" for number in range(400)]
     with pytest.raises(PolicyError, match="32768"):
         compiled(sealer_arns=sealers)
+
+
+def test_the_bytes_that_are_printed_count() -> None:
+    sizes = []
+    for count in range(100, 300):
+        sealers = [f"arn:aws:iam::444455556666:role/{'x' * 50}{number}" for number in range(count)]
+        with suppress(PolicyError):
+            sizes.append(len(json.dumps(compiled(sealer_arns=sealers), indent=2)))
+    assert len(sizes) < 200
+    assert 32_000 < max(sizes) <= 32_768
 
 
 @pytest.mark.parametrize(("image", "catalogue", "configuration"), list(product((0, 1), repeat=3)))
@@ -99,9 +118,47 @@ def test_other_documents_roles_and_actions_are_refused() -> None:
     for action in ("kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:CreateGrant"):
         assert not kms.allows(policy, ADMIN, action, right)
     assert kms.allows(policy, ADMIN, "kms:PutKeyPolicy", {})
-    assert kms.allows(policy, SEALER, "kms:GenerateDataKey", {})
+    assert kms.allows(policy, SEALER, "kms:GenerateDataKey", kms.sealing("model"))
+    assert kms.allows(policy, SEALER, "kms:DescribeKey", {})
     for action in ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"):
         assert kms.allows(policy, ROLE, action, {})
+
+
+@pytest.mark.parametrize(
+    ("purposes", "expected"),
+    [
+        ({}, {"model", "request"}),
+        ({"purposes": ["model"]}, {"model"}),
+        ({"purposes": ["request"]}, {"request"}),
+    ],
+)
+def test_purposes_are_separate(purposes: dict[str, Any], expected: set[str]) -> None:
+    policy = compiled(**purposes)
+    for purpose in ("model", "request", "Model", "", "any"):
+        assert kms.allows(policy, ROLE, "kms:Decrypt", kms.enclave(pcrs(), purpose)) is (purpose in expected)
+        for action in ("kms:GenerateDataKey", "kms:Encrypt"):
+            assert kms.allows(policy, SEALER, action, kms.sealing(purpose)) is (purpose in expected)
+    without = {name: value for name, value in kms.enclave(pcrs()).items() if "Attestation" in name}
+    assert not kms.allows(policy, ROLE, "kms:Decrypt", without)
+
+
+def test_without_administrators_the_accounts_root_manages_and_never_decrypts() -> None:
+    policy = compiled(administrator_arns=[])
+    for action in ("kms:PutKeyPolicy", "kms:GetKeyPolicy", "kms:DescribeKey", "kms:ScheduleKeyDeletion"):
+        assert kms.allows(policy, ROOT, action, {})
+    for action in ("Decrypt", "ReEncryptFrom", "ReEncryptTo", "CreateGrant", "GenerateDataKey", "Encrypt"):
+        assert not kms.allows(policy, ROOT, f"kms:{action}", kms.enclave(pcrs()))
+    findings = lint_key(SOUND_KEY, policy, [], runtime_role_arn=ROLE)
+    assert [(each.severity, each.code) for each in findings] == [
+        ("warning", "policy-change-allowed"),
+        ("warning", "iam-unseen"),
+    ]
+
+
+def test_the_partition_is_the_keys() -> None:
+    china = {"key_arn": KEY_ARN.replace("aws:", "aws-cn:"), "runtime_role_arn": ROLE.replace("aws:", "aws-cn:")}
+    policy = compiled(**china, administrator_arns=[], sealer_arns=[])
+    assert policy["Statement"][0]["Principal"]["AWS"] == [ROOT.replace("aws:", "aws-cn:")]
 
 
 def test_the_floor_holds_against_an_allow_added_later() -> None:

@@ -18,12 +18,13 @@ ROLE = "arn:aws:iam::111122223333:role/strongroom"
 SESSION = "arn:aws:sts::111122223333:assumed-role/strongroom/i-0123456789abcdef0"
 ADMIN = "arn:aws:iam::111122223333:role/administrator"
 ROOT = "arn:aws:iam::111122223333:root"
+KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/11112222-3333-4444-5555-666677778888"
 PCR = "kms:RecipientAttestation:PCR"
 ZEROS = "0" * 96
 PINNED = {index: forge.pcr(index) for index in (0, 1, 2, 3, 16, 17)}
 BAD_VALUES: tuple[object, ...] = ("*", "ab*", "a" * 95 + "?", "", "a" * 95, "a" * 97, [], "${aws:PrincipalTag/pcr}")
 SOUND_KEY: dict[str, object] = {
-    "KeyId": "11112222-3333-4444-5555-666677778888",
+    "Arn": KEY_ARN,
     "MultiRegion": False,
     "Origin": "AWS_KMS",
     "Enabled": True,
@@ -38,7 +39,7 @@ Change = Callable[[Policy], object]
 
 def sound() -> Policy:
     return compile_key_policy(
-        account="111122223333",
+        key_arn=KEY_ARN,
         administrator_arns=[ADMIN],
         runtime_role_arn=ROLE,
         measurements=[Measurements(PINNED)],
@@ -79,6 +80,23 @@ def without_floor(*numbers: int) -> Change:
         policy["Statement"] = [each for each in policy["Statement"] if each["Sid"] not in gone]
 
     return change
+
+
+def with_floor_operator(operator: str) -> Change:
+    return lambda policy: floor(policy).update(Condition={operator: {f"{PCR}0": forge.pcr(0).hex()}})
+
+
+def join_floors(policy: Policy) -> None:
+    """Into one Deny that holds only where both differ."""
+    floor(policy)["Condition"]["StringNotEqualsIgnoreCase"][f"{PCR}1"] = forge.pcr(1).hex()
+
+
+def every_action_attested(policy: Policy) -> None:
+    release(policy)["Action"] = "kms:*"
+
+
+def pinning_other(name: str) -> Change:
+    return lambda policy: pinned(policy).update({f"kms:RecipientAttestation:{name}": forge.pcr(4).hex()})
 
 
 def negate_floors_action(policy: Policy) -> None:
@@ -171,9 +189,32 @@ def codes(severity: str, policy: Policy, runtime_role_arn: str | None = ROLE) ->
                 ({"AWS": [ADMIN, SESSION]}, "a session"),
                 ({"AWS": "*"}, "everyone"),
                 ("*", "*"),
+                ({"AWS": "arn:aws:iam::111122223333:role/*"}, "a wildcard"),
+                ({"AWS": "arn:aws:iam::444455556666:root"}, "another account"),
+                ({"AWS": [ADMIN, "444455556666"]}, "another account's number"),
+                ({"Service": "logs.amazonaws.com"}, "a service"),
+                ({"Federated": "cognito-identity.amazonaws.com"}, "an identity provider"),
             )
         ),
+        *(
+            pytest.param(adding(Action="kms:CreateGrant", Principal={"AWS": principal}), "grants-allowed", id=label)
+            for principal, label in ((ADMIN, "grants by an administrator"), (ROOT, "grants left to IAM"))
+        ),
+        *(
+            pytest.param(adding(Action=action, Principal={"AWS": ROOT}), "every-action", id=f"root has {action}")
+            for action in ("kms:*", "*", "kms:?*", "k*")
+        ),
+        pytest.param(every_action_attested, "every-action", id="kms:* under attestation"),
+        *(
+            pytest.param(with_floor_operator(operator), "loose-operator", id=f"{operator} in a Deny")
+            for operator in (
+                *("StringNotEqualsIfExists", "StringEqualsIfExists", "NullIfExists"),
+                *("ForAnyValue:StringNotEquals", "ForAllValues:StringNotEqualsIgnoreCase", "Invented"),
+            )
+        ),
+        pytest.param(join_floors, "joined-floor", id="two PCRs in one Deny"),
         pytest.param(lambda policy: policy.pop("Statement"), "unreadable-policy", id="no statements"),
+        pytest.param(lambda policy: policy.update(statement=[]), "unreadable-policy", id="unknown beside Statement"),
         pytest.param(lambda policy: policy["Statement"].append("x"), "unreadable-policy", id="text"),
         pytest.param(adding(Action="kms:DescribeKey", Extra=1), "unreadable-policy", id="unknown element"),
         pytest.param(adding(Action=[1, None]), "unreadable-policy", id="action of numbers and null"),
@@ -207,16 +248,10 @@ def test_error(change: Change, code: str) -> None:
             "no-floor",
             id="joined by AND",
         ),
-        pytest.param(
-            lambda policy: floor(policy)["Condition"]["StringNotEqualsIgnoreCase"].update(
-                {f"{PCR}1": forge.pcr(1).hex()}
-            ),
-            "no-floor",
-            id="two PCRs in one Deny",
-        ),
         pytest.param(lambda policy: pinned(policy).pop(f"{PCR}3"), "any-parent-role", id="no PCR3"),
         pytest.param(lambda policy: release(policy).update(Principal="*"), "any-principal", id="everyone decrypts"),
-        pytest.param(adding(Action="kms:CreateGrant", Principal={"AWS": ADMIN}), "grants-allowed", id="grants"),
+        pytest.param(adding(Effect="Deny", Action="*", NotPrincipal={"AWS": ADMIN}), "negated-element", id="sparing"),
+        pytest.param(pinning_other("NitroTPMPCR4"), "other-attestation", id="NitroTPM beside"),
         pytest.param(
             adding(Action="kms:PutKeyPolicy", Principal={"AWS": ROOT}), "policy-change-allowed", id="left to IAM"
         ),
@@ -255,7 +290,16 @@ def test_warning(change: Change, code: str) -> None:
             id="an encryption context",
         ),
         pytest.param(adding(Action="kms:GenerateDataKey*"), id="data keys for a sealer"),
-        pytest.param(adding(Effect="Deny", NotAction="kms:Decrypt", NotPrincipal={"AWS": ADMIN}), id="a wide Deny"),
+        pytest.param(adding(Effect="Deny", NotAction="kms:Decrypt"), id="a wide Deny"),
+        pytest.param(
+            adding(
+                Effect="Deny",
+                Principal="*",
+                Action="kms:Decrypt",
+                Condition={"StringNotEquals": {f"{PCR}{index}": forge.pcr(index).hex() for index in (0, 1)}},
+            ),
+            id="a joined Deny beside both floors",
+        ),
         pytest.param(
             adding(
                 Effect="Deny",
@@ -306,6 +350,20 @@ def test_without_a_named_role_only_everyone_is_an_error() -> None:
     adding(Action="kms:PutKeyPolicy", Principal={"AWS": ROLE})(policy)
     assert codes("error", policy, runtime_role_arn=None) == set()
     assert codes("error", policy) == {"policy-change-allowed"}
+
+
+def test_without_the_keys_account_no_account_is_a_stranger() -> None:
+    policy = sound()
+    adding(Action="kms:PutKeyPolicy", Principal={"AWS": "arn:aws:iam::444455556666:role/x"})(policy)
+    unknown = {name: value for name, value in SOUND_KEY.items() if name != "Arn"}
+    assert [each.code for each in lint_key(unknown, policy, [])] == ["iam-unseen"]
+    assert codes("error", policy) == {"policy-change-allowed"}
+
+
+def test_names_of_statements_are_cut() -> None:
+    policy = sound()
+    adding(Action="kms:Decrypt", Sid="x" * 9000)(policy)
+    assert all(len(finding.explanation) < 300 for finding in lint_key(SOUND_KEY, policy, []))
 
 
 def test_a_single_statement_need_not_be_a_list() -> None:

@@ -82,3 +82,53 @@ def test_schema_is_printed_for_people_and_for_programs() -> None:
     assert json.loads(printed.stdout) == json.loads(line.stdout) == policy_schema()
     assert len(printed.stdout.splitlines()) > 10
     assert len(line.stdout.splitlines()) == 1
+
+
+KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/11112222-3333-4444-5555-666677778888"
+TUPLE = f'{IMAGE}parent_role = "{ROLE}"\npcr16 = "{forge.pcr(16).hex()}"\npcr17 = "{forge.pcr(17).hex()}"\n'
+
+
+def test_compile_prints_a_key_policy(file: Path) -> None:
+    file.write_text(TUPLE)
+    arguments = ("policy", "compile", file, "--kms", f"--key-arn={KEY_ARN}", f"--role={ROLE}")
+    printed, line = strongroom(*arguments), strongroom(*arguments, "--json")
+    policy = json.loads(printed.stdout)
+    assert len(line.stdout.splitlines()) == 1
+    assert json.loads(line.stdout) == policy
+    statements = {each["Sid"]: each for each in policy["Statement"]}
+    assert statements["Administration"]["Principal"] == {"AWS": ["arn:aws:iam::111122223333:root"]}
+    assert "Sealing" not in statements
+    assert statements["Release1"]["Action"] == ["kms:Decrypt"]
+    purposes = {"kms:EncryptionContext:purpose": ["model", "request"]}
+    assert statements["Release1"]["Condition"]["StringEquals"] == purposes
+
+
+def test_compile_for_named_people_and_one_purpose(file: Path) -> None:
+    file.write_text(TUPLE)
+    people = [f"--administrator={ROLE}-admin", f"--sealer={ROLE}-owner", "--purpose=request"]
+    done = strongroom("policy", "compile", file, "--kms", f"--key-arn={KEY_ARN}", f"--role={ROLE}", *people)
+    statements = {each["Sid"]: each for each in json.loads(done.stdout)["Statement"]}
+    assert statements["Administration"]["Principal"] == {"AWS": [f"{ROLE}-admin"]}
+    assert statements["Sealing"]["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"] == ["request"]
+
+
+@pytest.mark.parametrize("missing", ["--kms", f"--key-arn={KEY_ARN}", f"--role={ROLE}"])
+def test_compile_says_what_to_add(missing: str, file: Path) -> None:
+    given = {"--kms", f"--key-arn={KEY_ARN}", f"--role={ROLE}"} - {missing}
+    assert "Expected --kms --key-arn ARN --role ARN" in failed(strongroom("policy", "compile", file, *given))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (FILE, "got no PCR16, PCR17"),
+        (TUPLE * 3, "1 to 2 tuples"),
+        (TUPLE.replace(forge.pcr(17).hex(), "0" * 96), "got zeros"),
+        (TUPLE.replace(forge.pcr(0).hex(), "0" * 96), "got zeros"),
+    ],
+)
+def test_compile_refuses(text: str, reason: str, file: Path) -> None:
+    file.write_text(text)
+    done = strongroom("policy", "compile", file, "--kms", f"--key-arn={KEY_ARN}", f"--role={ROLE}")
+    assert reason in failed(done)
+    assert done.stdout == b""

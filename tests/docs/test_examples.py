@@ -107,6 +107,9 @@ def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_pa
     metadata = key.describe_key(KeyId=arn)["KeyMetadata"]
     findings = lint_key(metadata, json.loads(policy), [], runtime_role_arn=PARENT_ROLE)
     assert [finding for finding in findings if finding.severity == "error"] == []
+    (tmp_path / "key-policy.json").write_text(policy)
+    linted = json.loads(run([*steps["policy lint"], "--json"], tmp_path).stdout)
+    assert (linted["errors"], linted["tuples"]["missed"]) == (0, [])
     sealing = [*steps["model seal"], f"--endpoint-url={endpoint}", f"--ca-bundle={ca_file}", "--json"]
     denied = run(sealing, tmp_path)
     assert (denied.returncode, "AccessDenied" in denied.stderr) == (1, True)
@@ -119,7 +122,7 @@ def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_pa
 def test_every_command_shown_exists_with_its_options(page: Path) -> None:
     for arguments in commands(page):
         words = [word for word in arguments[1:] if not word.startswith("-")]
-        name = words[:2] if words[0] in ("deployment", "eif", "model", "policy", "simulator") else words[:1]
+        name = words[:2] if words[0] in ("deployment", "eif", "kms", "model", "policy", "simulator") else words[:1]
         text = run(["strongroom", *name, "--help"], ROOT).stdout
         for option in (word.partition("=")[0] for word in arguments if word.startswith("--")):
             assert option in text, f"{' '.join(name)} has no {option}"

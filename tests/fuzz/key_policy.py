@@ -18,8 +18,7 @@ _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/runtime"
 
 def seeds() -> list[bytes]:
     policy = compile_key_policy(
-        account=_ACCOUNT,
-        administrator_arns=[f"arn:aws:iam::{_ACCOUNT}:role/administrator"],
+        key_arn=f"arn:aws:kms:eu-west-1:{_ACCOUNT}:key/11112222-3333-4444-5555-666677778888",
         runtime_role_arn=_ROLE,
         measurements=[Measurements({index: forge.pcr(index) for index in (0, 1, 2, 3, 16, 17)})],
     )

@@ -2,16 +2,14 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from strongroom.simulator.cms import ciphertext_for_recipient
+from tests.corpus import corpus
 from tests.simulator.helpers import open_cms, spki
-
-CORPUS = Path(os.environ.get("STRONGROOM_CORPUS", Path(__file__).parents[3] / "shared" / "corpus")) / "cms"
 
 Shape = list[tuple[int, int | None, bytes]]
 
@@ -19,13 +17,6 @@ Shape = list[tuple[int, int | None, bytes]]
 @pytest.fixture(scope="module")
 def key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
-
-
-@pytest.fixture
-def corpus() -> Path:
-    if not CORPUS.is_dir() and os.environ.get("CI") != "true":
-        pytest.skip("the corpus of captured KMS answers is not here (STRONGROOM_CORPUS)")
-    return CORPUS
 
 
 def shape(encoded: bytes) -> Shape:
@@ -64,8 +55,8 @@ def test_a_key_that_is_not_rsa_is_refused() -> None:
         ciphertext_for_recipient(b"x", der)
 
 
-def test_the_structure_is_that_of_a_captured_answer(corpus: Path, key: rsa.RSAPrivateKey) -> None:
-    captured = (corpus / "01.ber").read_bytes()
+def test_the_structure_is_that_of_a_captured_answer(key: rsa.RSAPrivateKey) -> None:
+    captured = (corpus("cms") / "01.ber").read_bytes()
     ours = ciphertext_for_recipient(bytes(32), spki(key))
     assert shape(ours) == shape(captured)
     assert len(ours) == len(captured) == 493
@@ -74,14 +65,21 @@ def test_the_structure_is_that_of_a_captured_answer(corpus: Path, key: rsa.RSAPr
     assert ours[65:131] == captured[65:131]
 
 
-def test_the_tests_own_reader_opens_a_captured_answer(corpus: Path) -> None:
-    [sample] = [item for item in json.loads((corpus / "manifest.json").read_text()) if "rsa_test_key" in item]
+def test_the_tests_own_reader_opens_a_captured_answer() -> None:
+    [sample] = [item for item in json.loads((corpus("cms") / "manifest.json").read_text()) if "rsa_test_key" in item]
     numbers = {name: int(str(value), 0) for name, value in sample["rsa_test_key"].items()}
     p, q, d = numbers["p"], numbers["q"], numbers["d"]
     private = rsa.RSAPrivateNumbers(
         p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(numbers["e"], numbers["n"])
     ).private_key()
-    assert open_cms((corpus / sample["file"]).read_bytes(), private).hex() == sample["plaintext_hex"]
+    assert open_cms((corpus("cms") / sample["file"]).read_bytes(), private).hex() == sample["plaintext_hex"]
+
+
+def test_short_content_is_a_chunk_too(key: rsa.RSAPrivateKey) -> None:
+    """KMS has been seen to write one block both ways; AWS's own C client reads it in a chunk only."""
+    captured = (corpus("cms") / "04.ber").read_bytes()
+    ours = ciphertext_for_recipient(b"Hello, World", spki(key))
+    assert shape(ours) == shape(captured)
 
 
 @pytest.mark.parametrize("length", [1, 15, 16, 32, 999, 1000, 4096])

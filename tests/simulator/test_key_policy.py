@@ -73,7 +73,7 @@ def test_a_document_of_another_shape_is_refused(document: str) -> None:
         {"Action": 1},
         {"NotAction": "kms:Encrypt"},
         {"Condition": []},
-        {"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01"}}},
+        {"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2026-13-01"}}},
         {"Conditions": {}},
     ],
 )
@@ -156,8 +156,7 @@ def test_the_compilers_policy_admits_its_tuples_and_no_mix() -> None:
     compiled = KeyPolicy.from_json(
         json.dumps(
             compile_key_policy(
-                account=ACCOUNT,
-                administrator_arns=[f"arn:aws:iam::{ACCOUNT}:role/Administrator"],
+                key_arn=f"arn:aws:kms:us-east-1:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
                 runtime_role_arn=ROLE.arn,
                 measurements=[
                     Measurements(releases[0], not_before_ms=1_000_000, not_after_ms=2_000_000_000_000),
@@ -166,7 +165,7 @@ def test_the_compilers_policy_admits_its_tuples_and_no_mix() -> None:
             )
         )
     )
-    now = {"aws:currenttime": ("2026-05-01T12:00:00Z",)}
+    now = {"aws:currenttime": ("2026-05-01T12:00:00Z",), "kms:encryptioncontext:purpose": ("request",)}
     for mix in itertools.product(releases, repeat=len(names)):
         values = {name: (chosen[index].hex(),) for (index, name), chosen in zip(names.items(), mix, strict=True)}
         decision = compiled.decide("kms:Decrypt", ROLE, now | values)

@@ -1,6 +1,7 @@
 """The simulated PKI: one seed, the exact chain of real documents, files that only their owner reads."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +33,7 @@ def key_usage(certificate: x509.Certificate) -> tuple[str, bool]:
     return "".join(letter for letter, is_set in letters if is_set), extension.critical
 
 
-@pytest.mark.parametrize("module_id", ["", "i-0", f"{INSTANCE_ID}-tpm0", f"{MODULE_ID}\n", MODULE_ID.upper()])
+@pytest.mark.parametrize("module_id", ["", "i-0", f"{INSTANCE_ID}-vm0", f"{MODULE_ID}\n", MODULE_ID.upper()])
 def test_a_module_id_of_another_shape_is_refused(module_id: str) -> None:
     with pytest.raises(ValueError, match="module id"):
         SimulatedPKI(SEED).signer(module_id, at_ms=AT_MS)
@@ -123,6 +124,12 @@ def test_a_folder_keeps_its_pki(tmp_path: Path) -> None:
     assert SimulatedPKI.open(tmp_path).root_pem() == first
     assert (tmp_path / "pki" / "root.pem").read_bytes() == first
     assert SimulatedPKI.open(tmp_path / "other").root_pem() != first
+
+
+def test_all_who_open_a_new_folder_at_once_agree(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        roots = set(pool.map(lambda _: SimulatedPKI.open(tmp_path / "new").root_pem(), range(16)))
+    assert roots == {(tmp_path / "new" / "pki" / "root.pem").read_bytes()}
 
 
 def test_files_are_private_and_whole(tmp_path: Path) -> None:

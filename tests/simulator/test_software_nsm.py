@@ -72,6 +72,15 @@ def test_fields_are_bounded(fields: str, most: int) -> None:
     assert refused.value.code is NSMErrorCode.INPUT_TOO_LARGE
 
 
+def test_a_request_has_at_most_four_kib() -> None:
+    nsm = software_nsm()
+    overhead = len(cbor2.dumps({"ExtendPCR": {"index": 16, "data": bytes(4000)}})) - 4000
+    assert nsm.extend_pcr(16, bytes(4096 - overhead))
+    with pytest.raises(NSMRefused) as refused:
+        nsm.extend_pcr(16, bytes(4096 - overhead + 1))
+    assert refused.value.code is NSMErrorCode.INPUT_TOO_LARGE
+
+
 class LargeBundle:
     """A PKI whose bundle has the largest size that the specification allows."""
 
@@ -222,3 +231,22 @@ def test_random_is_random() -> None:
     nsm: NSM = software_nsm()
     assert len(nsm.get_random()) == 256
     assert nsm.get_random() != nsm.get_random()
+
+
+def test_a_seed_determines_every_byte() -> None:
+    def said(seed: bytes | None) -> tuple[str, bytes, bytes, bytes]:
+        nsm = SoftwareNSM(
+            SimulatedPKI(SEED),
+            image_pcrs=IMAGE,
+            parent_role_arn=ROLE_ARN,
+            parent_instance_id=INSTANCE_ID,
+            clock=Clock(),
+            seed=seed,
+        )
+        return nsm.describe_nsm().module_id, nsm.get_random(), nsm.get_random(), nsm.attest(nonce=NONCE)
+
+    one = said(b"seed")
+    assert said(b"seed") == one
+    assert one[1] != one[2]
+    for other in (said(b"another"), said(None)):
+        assert all(here != there for here, there in zip(one, other, strict=True))

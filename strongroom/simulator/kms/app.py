@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from attestation.anchors import SimulatedTrustAnchor
-from strongroom.simulator.kms import administrative, cryptographic
+from strongroom.simulator.kms import administrative, asymmetric, cryptographic
 from strongroom.simulator.kms.backend import Backend
 from strongroom.simulator.kms.credentials import Callers
 from strongroom.simulator.kms.errors import KMSError
@@ -19,7 +19,12 @@ from strongroom.simulator.pki import SimulatedPKI
 
 MAX_BODY_BYTES = 1 << 20
 _TARGET_PREFIX = "TrentService."
-_OPERATIONS = cryptographic.OPERATIONS | administrative.OPERATIONS
+OPERATIONS = cryptographic.OPERATIONS | asymmetric.OPERATIONS | administrative.OPERATIONS
+"""What each operation of KMS does here, by the name in `X-Amz-Target`."""
+
+_RECIPIENT_OPERATIONS = frozenset(
+    {"Decrypt", "DeriveSharedSecret", "GenerateDataKey", "GenerateDataKeyPair", "GenerateRandom"}
+)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,7 +32,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class DevKMS:
-    """One account's KMS in one region. `clock` gives milliseconds since the epoch."""
+    """KMS in one region; `account` is the one of unknown credentials. `clock` gives milliseconds since the epoch."""
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class DevKMS:
     ) -> None:
         self._anchor = SimulatedTrustAnchor.from_pem(SimulatedPKI.open(state_dir, region=region).root_pem())
         self._callers = Callers(state_dir, region=region, account=account)
-        self._backend = Backend(account=account, region=region)
+        self._region = region
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,18 +61,19 @@ class DevKMS:
 
     def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         operation = headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
-        if (method, path) != ("POST", "/") or operation not in _OPERATIONS:
+        if (method, path) != ("POST", "/") or operation not in OPERATIONS:
             raise KMSError("UnknownOperationException", "expected POST / with an operation of KMS in X-Amz-Target")
         at_ms = self._clock()
         caller = self._callers.identify(headers, body, at_s=at_ms / 1000)
         members = _members(body)
         recipient = self._recipient(operation, members, at_ms)
-        return _OPERATIONS[operation](self._backend, Request(operation, members, caller, at_ms, recipient))
+        backend = Backend(account=caller.account, region=self._region)
+        return OPERATIONS[operation](backend, Request(operation, members, caller, at_ms, recipient))
 
     def _recipient(self, operation: str, members: dict[str, object], at_ms: int) -> Recipient | None:
         if "Recipient" not in members:
             return None
-        if operation not in cryptographic.RECIPIENT_OPERATIONS:
+        if operation not in _RECIPIENT_OPERATIONS:
             raise KMSError("ValidationException", f"{operation} takes no Recipient")
         return verified_recipient(members["Recipient"], anchor=self._anchor, at_ms=at_ms)
 

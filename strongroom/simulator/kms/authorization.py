@@ -1,24 +1,50 @@
 """May this caller do this with this key? The key's policy decides, then its grants.
 
 Source: KMS Developer Guide, "Troubleshooting key access" (a grant allows what no statement allows; an explicit Deny
-beats both) and "Condition keys for AWS KMS".
+beats both) and "Condition keys for AWS KMS"; KMS API Reference, "Cross-account use" of each operation.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from moto.kms.models import Grant, Key
+from moto.kms.models import Key
 
 from strongroom.simulator.conditions import Context, PolicyError
-from strongroom.simulator.key_policy import Caller, Decision, KeyPolicy
+from strongroom.simulator.key_policy import MAX_POLICY_BYTES, Decision, KeyPolicy
 from strongroom.simulator.kms.errors import KMSError
+from strongroom.simulator.kms.grants import granted
 from strongroom.simulator.kms.request import Request
 
 _BECAUSE = {
     Decision.DENIED: "with an explicit deny in a resource-based policy",
     Decision.NOT_ALLOWED: "because no resource-based policy allows the {action} action",
 }
+
+_ACROSS_ACCOUNTS = frozenset(
+    {
+        "CreateGrant",
+        "Decrypt",
+        "DeriveSharedSecret",
+        "DescribeKey",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GetKeyRotationStatus",
+        "GetPublicKey",
+        "ListGrants",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "RevokeGrant",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    }
+)
+"""What a key of another account can be used for, where its policy allows it; not GetKeyPolicy, for one."""
 
 
 def authorize(
@@ -30,10 +56,7 @@ def authorize(
     """
     context = context or {}
     operation = action or request.operation
-    policy = parsed_policy(key.policy)
-    decision = policy.decide(f"kms:{operation}", request.caller, _conditions(request, key, context))
-    if decision is Decision.NOT_ALLOWED and _granted(key, operation, request.caller, context):
-        return
+    decision = _decide(request, key, operation, context)
     if decision is not Decision.ALLOWED:
         because = _BECAUSE[decision].format(action=f"kms:{operation}")
         raise KMSError(
@@ -41,6 +64,16 @@ def authorize(
             f"User: {request.caller.arn} is not authorized to perform: kms:{operation} "
             f"on resource: {key.arn} {because}",
         )
+
+
+def _decide(request: Request, key: Key, operation: str, context: Mapping[str, str]) -> Decision:
+    if request.caller.account != key.account_id and operation not in _ACROSS_ACCOUNTS:
+        return Decision.NOT_ALLOWED
+    conditions = _conditions(request, key, context)
+    decision = parsed_policy(key.policy).decide(f"kms:{operation}", request.caller, conditions)
+    if decision is Decision.NOT_ALLOWED and granted(key, operation, request.caller, context):
+        return Decision.ALLOWED
+    return decision
 
 
 @lru_cache(maxsize=256)
@@ -55,8 +88,10 @@ def parsed_policy(document: str) -> KeyPolicy:
 def check_new_policy(request: Request, document: str) -> None:
     """Refuse a policy that cannot be read, or that would lock its author out of changing it again.
 
-    Raises `KMSError` (MalformedPolicyDocumentException), as PutKeyPolicy and CreateKey do.
+    Raises `KMSError` (LimitExceededException, MalformedPolicyDocumentException), as PutKeyPolicy and CreateKey do.
     """
+    if len(document.encode(errors="surrogatepass")) > MAX_POLICY_BYTES:
+        raise KMSError("LimitExceededException", f"expected a key policy of at most {MAX_POLICY_BYTES} bytes")
     policy = parsed_policy(document)
     if request.flag("BypassPolicyLockoutSafetyCheck"):
         return
@@ -85,23 +120,8 @@ def _global_conditions(request: Request) -> dict[str, tuple[str, ...]]:
     at = datetime.fromtimestamp(request.at_ms // 1000, UTC)
     return {
         "aws:currenttime": (at.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:epochtime": (str(request.at_ms // 1000),),
         "aws:principalarn": (request.caller.arn,),
         "aws:principalaccount": (request.caller.account,),
         "kms:calleraccount": (request.caller.account,),
     }
-
-
-def _granted(key: Key, operation: str, caller: Caller, context: Mapping[str, str]) -> bool:
-    return any(_covers(grant, operation, caller, context) for grant in key.grants.values())
-
-
-def _covers(grant: Grant, operation: str, caller: Caller, context: Mapping[str, str]) -> bool:
-    constraints = grant.constraints or {}
-    subset = constraints.get("EncryptionContextSubset", {})
-    equals = constraints.get("EncryptionContextEquals", dict(context))
-    return (
-        grant.grantee_principal == caller.arn
-        and operation in grant.operations
-        and subset.items() <= context.items()
-        and equals == context
-    )

@@ -5,7 +5,7 @@ moto ignores `Recipient`, most of key policies and key states; all that is decid
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import camelcase_to_underscores
@@ -14,36 +14,44 @@ from moto.kms.responses import KmsResponse
 
 from strongroom.simulator.kms.errors import KMSError
 
+_ARN = re.compile(r"arn:aws:kms:([a-z0-9-]{1,32}):([0-9]{12}):((?:key|alias)/.{1,256})")
 _KEY_ID = re.compile(r"(mrk-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Backend:
-    """The keys of one account in one region. They live as long as the process."""
+    """The keys of one region as a caller of `account` names them. They live as long as the process."""
 
     def __init__(self, *, account: str, region: str) -> None:
         self._account = account
         self._region = region
-        self._keys: dict[str, Key] = kms_backends[account][region].keys
 
     def key(self, name: str) -> Key:
-        """The key that an id, ARN, alias or alias ARN names. Raises `KMSError` (NotFoundException)."""
-        prefix = f"arn:aws:kms:{self._region}:{self._account}:"
-        local = name.removeprefix(prefix).removeprefix("key/") if name.startswith(prefix) else name
-        key = self._aliased(local) if local.startswith("alias/") else self.key_by_id(local)
+        """The key that an id, ARN, alias or alias ARN names; only ARNs reach other accounts.
+
+        Raises `KMSError` (NotFoundException).
+        """
+        match = _ARN.fullmatch(name)
+        region, account, local = match.groups() if match else (self._region, self._account, name)
+        key = self._local(account, local) if region == self._region else None
         if key is None:
-            raise KMSError("NotFoundException", f"Key '{prefix}{local}' does not exist")
+            arn = name if match else f"arn:aws:kms:{region}:{account}:{name}"
+            raise KMSError("NotFoundException", f"Key '{arn}' does not exist")
         return key
 
-    def key_by_id(self, key_id: str) -> Key | None:
-        """The key with this bare id, None if there is none."""
-        return self._keys.get(key_id) if _KEY_ID.fullmatch(key_id) else None
+    def all_keys(self) -> Iterator[Key]:
+        """Every key of the region, in every account."""
+        for account in list(kms_backends):
+            yield from kms_backends[account][self._region].keys.values()
 
-    def call(self, operation: str, members: Mapping[str, object]) -> dict[str, object]:
-        """Let moto carry out `operation` and return its answer without nulls. Raises `KMSError`."""
+    def call(self, operation: str, members: Mapping[str, object], *, on: Key | None = None) -> dict[str, object]:
+        """Let moto carry out `operation` and return its answer without nulls. Raises `KMSError`.
+
+        It runs in the account of the key `on`, whose id becomes the `KeyId`; without one, in the caller's.
+        """
         response = KmsResponse()
-        response.body = json.dumps(members)
+        response.body = json.dumps({**members, "KeyId": on.id} if on else members)
         response.region = self._region
-        response.current_account = self._account
+        response.current_account = on.account_id if on else self._account
         try:
             answer = json.loads(getattr(response, camelcase_to_underscores(operation))())
         except JsonRESTError as error:
@@ -53,8 +61,13 @@ class Backend:
             raise KMSError("ValidationException", f"moto cannot carry out this {operation}") from error
         return without_nulls(answer or {})
 
-    def _aliased(self, alias: str) -> Key | None:
-        return next((key for key in self._keys.values() if alias in key.aliases), None)
+    def _local(self, account: str, name: str) -> Key | None:
+        regions = kms_backends.get(account)  # indexing would make the account
+        keys = regions[self._region].keys if regions is not None else {}
+        if name.startswith("alias/"):
+            return next((key for key in keys.values() if name in key.aliases), None)
+        key_id = name.removeprefix("key/")
+        return keys.get(key_id) if _KEY_ID.fullmatch(key_id) else None
 
 
 def without_nulls(answer: dict[str, object]) -> dict[str, object]:

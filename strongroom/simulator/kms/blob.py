@@ -1,4 +1,4 @@
-"""Ciphertext blobs: AES-256-GCM under a KMS key, bound to the key's id and the encryption context.
+"""Ciphertext blobs: AES-256-GCM under a KMS key, bound to the key's ARN and the encryption context.
 
 moto's own blobs join the context's names and values without separators, so that different contexts can open the
 same blob, and cut the ids of multi-Region keys. Hence these.
@@ -19,15 +19,15 @@ _TAG_BYTES = 16
 MAX_BLOB_BYTES = 6144
 
 
-def seal(plaintext: bytes, *, key_id: str, material: bytes, context: Mapping[str, str]) -> bytes:
+def seal(plaintext: bytes, *, key_arn: str, material: bytes, context: Mapping[str, str]) -> bytes:
     """A blob of `plaintext` that opens only under the same key and an equal `context`."""
     nonce = os.urandom(_NONCE_BYTES)
-    header = _VERSION + bytes([len(key_id)]) + key_id.encode("ascii")
+    header = _VERSION + bytes([len(key_arn)]) + key_arn.encode("ascii")
     return header + nonce + AESGCM(material).encrypt(nonce, plaintext, _aad(header, context))
 
 
-def key_id_of(blob: bytes) -> str:
-    """The id of the key that sealed `blob`. Raises `KMSError` if it is no blob of ours."""
+def key_arn_of(blob: bytes) -> str:
+    """The ARN of the key that sealed `blob`. Raises `KMSError` if it is no blob of ours."""
     return _split(blob)[0].removeprefix(_VERSION)[1:].decode("ascii")
 
 

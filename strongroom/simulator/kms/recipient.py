@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
 from attestation.anchors import SimulatedTrustAnchor
+from attestation.documents import AttestationDocument
 from attestation.errors import AttestationError
 from attestation.modes import Recent
 from attestation.policy import UnsafeAnyMeasurement
@@ -17,6 +18,8 @@ from strongroom.simulator.pki import LEAF_LIFETIME_S
 MAX_DOCUMENT_BYTES = 262_144
 ALGORITHM = "RSAES_OAEP_SHA_256"
 _CONDITION_KEY = "kms:recipientattestation:"
+_REGISTER = {"enclave": "pcr", "nitrotpm": "nitrotpmpcr"}
+"""What a document's registers are called; neither kind satisfies conditions on the other's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +40,36 @@ class Recipient:
 def verified_recipient(member: object, *, anchor: SimulatedTrustAnchor, at_ms: int) -> Recipient:
     """Verify the `Recipient` member of a request: chain to `anchor`, signature, validity at `at_ms`.
 
-    Measurements are the key policy's business, so any pass here, those of a debug enclave too. As with AWS, a document
-    can be replayed while its leaf is valid. Raises `KMSError`; which name KMS itself gives a bad document is not
-    published, ValidationException is an assumption.
+    Measurements are the key policy's business, so any pass here, those of a debug enclave or a NitroTPM too. As with
+    AWS, a document can be replayed while its leaf is valid. Raises `KMSError`; which name KMS itself gives a bad
+    document is not published, ValidationException is an assumption.
     """
-    document = _document(member)
+    encoded = _document(member)
     mode = Recent(at_ms=at_ms, max_age_s=LEAF_LIFETIME_S)
     try:
-        verified = verify(
+        document = AttestationDocument.from_bytes(encoded)
+        verify(
             document,
             policy=UnsafeAnyMeasurement(),
             mode=mode,
             anchor=anchor,
             allow_simulated=True,
             allow_debug=True,
-        ).document
+            kind=document.kind,
+        )
     except AttestationError as error:
         raise validation(f"The attestation document was refused: {error}") from error
-    if not verified.public_key:
+    if not document.public_key:
         raise validation("The attestation document carries no public key.")
-    values = {f"{_CONDITION_KEY}pcr{index}": (value.hex(),) for index, value in verified.pcrs.items()}
-    if 0 in verified.pcrs:
-        values[f"{_CONDITION_KEY}imagesha384"] = (verified.pcrs[0].hex(),)
-    return Recipient(verified.public_key, values)
+    return Recipient(document.public_key, _conditions(document))
+
+
+def _conditions(document: AttestationDocument) -> Context:
+    register = f"{_CONDITION_KEY}{_REGISTER[document.kind]}"
+    values = {f"{register}{index}": (value.hex(),) for index, value in document.pcrs.items()}
+    if document.kind == "enclave" and 0 in document.pcrs:
+        values[f"{_CONDITION_KEY}imagesha384"] = (document.pcrs[0].hex(),)
+    return values
 
 
 def _document(member: object) -> bytes:

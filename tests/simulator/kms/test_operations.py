@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from mypy_boto3_kms import KMSClient
 from mypy_boto3_kms.type_defs import GrantConstraintsTypeDef
 
+from strongroom.simulator.kms.app import OPERATIONS
 from tests.simulator.helpers import ROLE_ARN
 from tests.simulator.kms.conftest import OTHER_ARN, OTHER_KEY_ID, OTHER_SECRET, ClientMaker, floor_policy
 
@@ -51,7 +52,6 @@ def key(operator: KMSClient) -> str:
         "[]",
         policy(statement(Principal="x")),
         policy(statement(Condition={"ArnLike": {"a": "b"}})),
-        "x" * 40_000,
     ],
 )
 def test_a_policy_that_cannot_be_read_is_refused(operator: KMSClient, key: str, document: str) -> None:
@@ -59,6 +59,16 @@ def test_a_policy_that_cannot_be_read_is_refused(operator: KMSClient, key: str, 
         assert code_of(lambda: operator.create_key(Policy=document)) == "MalformedPolicyDocumentException"
     put = code_of(lambda: operator.put_key_policy(KeyId=key, Policy=document or " "))
     assert put == "MalformedPolicyDocumentException"
+
+
+def test_a_policy_beyond_32_kib_exceeds_the_limit(operator: KMSClient, key: str) -> None:
+    def of_size(size: int) -> str:
+        document = policy(statement(Sid=""))
+        return document.replace('"Sid": ""', '"Sid": "' + "s" * (size - len(document)) + '"')
+
+    operator.put_key_policy(KeyId=key, Policy=of_size(32_768))
+    assert code_of(lambda: operator.put_key_policy(KeyId=key, Policy=of_size(32_769))) == "LimitExceededException"
+    assert code_of(lambda: operator.create_key(Policy=of_size(32_769))) == "LimitExceededException"
 
 
 def test_a_policy_that_locks_its_author_out_is_refused(operator: KMSClient, key: str) -> None:
@@ -105,8 +115,13 @@ def test_a_data_key_needs_one_sound_size(operator: KMSClient, key: str, argument
 
 
 def test_operations_that_are_not_offered_say_so(operator: KMSClient, key: str) -> None:
-    ask = code_of(lambda: operator.generate_data_key_pair(KeyId=key, KeyPairSpec="RSA_2048"))
-    assert ask == "UnknownOperationException"
+    assert code_of(operator.describe_custom_key_stores) == "UnsupportedOperationException"
+    ask = code_of(lambda: operator.update_primary_region(KeyId=key, PrimaryRegion="eu-west-1"))
+    assert ask == "UnsupportedOperationException"
+
+
+def test_every_operation_that_boto3_knows_is_known(operator: KMSClient) -> None:
+    assert set(operator.meta.service_model.operation_names) == set(OPERATIONS)
 
 
 def test_signing_keys_do_not_encrypt(operator: KMSClient) -> None:
@@ -176,6 +191,23 @@ def test_a_grant_opens_what_no_statement_allows(operator: KMSClient, enclave: KM
     assert len(operator.list_grants(KeyId=made)["Grants"]) == 5
     operator.revoke_grant(KeyId=made, GrantId=grant["GrantId"])
     assert code_of(opened) == "AccessDeniedException"
+
+
+def test_who_may_retire_a_grant(operator: KMSClient, client: ClientMaker, key: str) -> None:
+    stranger = client(OTHER_KEY_ID, OTHER_SECRET)
+    kept = operator.create_grant(KeyId=key, GranteePrincipal=OTHER_ARN, Operations=["Decrypt"])
+    assert code_of(lambda: stranger.retire_grant(GrantToken=kept["GrantToken"])) == "AccessDeniedException"
+    retirable = operator.create_grant(KeyId=key, GranteePrincipal=OTHER_ARN, Operations=["Decrypt", "RetireGrant"])
+    named = operator.create_grant(
+        KeyId=key, GranteePrincipal=ROLE_ARN, RetiringPrincipal=OTHER_ARN, Operations=["Decrypt"]
+    )
+    stranger.retire_grant(GrantToken=retirable["GrantToken"])
+    stranger.retire_grant(KeyId=key, GrantId=named["GrantId"])
+    assert [grant["GrantId"] for grant in operator.list_grants(KeyId=key)["Grants"]] == [kept["GrantId"]]
+    operator.retire_grant(KeyId=key, GrantId=kept["GrantId"])
+    assert operator.list_grants(KeyId=key)["Grants"] == []
+    assert code_of(lambda: operator.retire_grant(GrantToken=kept["GrantToken"])) == "NotFoundException"
+    assert code_of(lambda: operator.retire_grant(KeyId=key, GrantId=kept["GrantId"])) == "NotFoundException"
 
 
 def test_a_grant_does_not_beat_a_deny(operator: KMSClient, enclave: KMSClient) -> None:

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from mypy_boto3_kms import KMSClient
 
+from strongroom.simulator.document import signed
 from strongroom.simulator.nsm import wall_clock_ms
-from strongroom.simulator.pki import LEAF_LIFETIME_S
-from tests.simulator.helpers import IMAGE, ROLE_ARN, booted_nsm, open_cms, spki
+from strongroom.simulator.pki import LEAF_LIFETIME_S, SimulatedPKI
+from tests.simulator.helpers import IMAGE, INSTANCE_ID, ROLE_ARN, booted_nsm, open_cms, spki
 from tests.simulator.kms.conftest import OTHER_KEY_ID, OTHER_SECRET, ClientMaker, Served, floor_policy
 
 CONTEXT = {"model": "m", "tenant": "t"}
@@ -146,7 +148,7 @@ def test_an_altered_blob_is_invalid(case: Case) -> None:
 
 
 def test_a_blob_of_a_key_that_does_not_exist_is_denied(case: Case) -> None:
-    at = case.wrapped.index(b"-") - 8
+    at = case.wrapped.index(b"key/") + 4
     unknown = case.wrapped[:at] + b"00000000" + case.wrapped[at + 8 :]
     code, message = case.refusal(CiphertextBlob=unknown)
     assert (code, "does not exist" in message) == ("AccessDeniedException", True)
@@ -187,6 +189,32 @@ def test_a_document_with_a_key_that_is_not_rsa_is_refused(case: Case, served: Se
     for public_key in (der, b"no key"):
         document = booted_nsm(served.state_dir).attest(public_key=public_key)
         assert replace(case, document=document).refusal()[0] == "ValidationException"
+
+
+def nitrotpm_document(served: Served, public_key: bytes) -> bytes:
+    """A document of a NitroTPM under the same root, its registers those of the image."""
+    module_id, at_ms = f"{INSTANCE_ID}-tpm0123456789abcdef", wall_clock_ms()
+    signer = SimulatedPKI.open(served.state_dir).signer(module_id, at_ms=at_ms)
+    members = {"module_id": module_id, "digest": "SHA384", "timestamp": at_ms, "nitrotpm_pcrs": IMAGE}
+    chain = {"certificate": signer.certificate, "cabundle": list(signer.cabundle)}
+    return signed(
+        cbor2.dumps({**members, **chain, "public_key": public_key, "user_data": None, "nonce": None}), signer.key
+    )
+
+
+def test_a_nitrotpm_satisfies_no_condition_on_an_enclave(
+    case: Case, served: Served, operator: KMSClient, rsa_key: rsa.RSAPrivateKey
+) -> None:
+    thief = replace(case, document=nitrotpm_document(served, spki(rsa_key)))
+    assert thief.refusal()[0] == "AccessDeniedException"
+    for name in ("ImageSha384", "PCR0", "PCR1"):
+        names_enclave = {f"kms:RecipientAttestation:{name}": IMAGE[int(name == "PCR1")].hex()}
+        with pytest.raises(ClientError, match="AccessDenied"):
+            replace(thief, key_arn=key_allowing(operator, names_enclave)).generated()
+    names_tpm = key_allowing(operator, {"kms:RecipientAttestation:NitroTPMPCR0": IMAGE[0].hex()})
+    assert len(open_cms(replace(thief, key_arn=names_tpm).generated(), rsa_key)) == 32
+    with pytest.raises(ClientError, match="AccessDenied"):
+        replace(case, key_arn=names_tpm).generated()
 
 
 def test_another_wrapping_algorithm_is_refused(case: Case) -> None:
