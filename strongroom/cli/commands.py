@@ -16,7 +16,7 @@ _TABLE = {
     "eif": ("strongroom.cli.eif", "eif", "Describe and measure enclave image files."),
     "deployment": ("strongroom.cli.deployment", "deployment", "Write, check and measure a deployment configuration."),
     "model": ("strongroom.cli.model", "model", "Build, catalogue and seal models."),
-    "policy": ("strongroom.cli.policy", "policy", "Check policy files, compile them into a KMS key policy, lint key policies."),
+    "policy": ("strongroom.cli.policy", "policy", "Check policy files; compile and lint KMS key policies."),
     "kms": ("strongroom.cli.kms", "kms", "Ask KMS for what it must refuse."),
     "proxy": ("strongroom.cli.proxy", "proxy", "Serve the enclave's way out, to listed destinations only."),
     "logs": ("strongroom.cli.logs", "logs", "Read the enclave's log port."),
