@@ -39,7 +39,11 @@ def asked(
     return AttestRequest(public_key, nonce, user_data, pcrs or {})
 
 
-@pytest.mark.parametrize("public_key", [b"", b"\x30", KEY + b"x", KEY[:-1], b"-----BEGIN PUBLIC KEY-----\n"])
+@pytest.mark.parametrize(
+    "public_key",
+    [b"", b"\x30", KEY + b"x", KEY[:-1], b"-----BEGIN PUBLIC KEY-----\n"],
+    ids=["nothing", "a byte", "a byte more", "a byte less", "PEM"],
+)
 def test_a_key_that_is_no_spki_is_refused(public_key: bytes) -> None:
     with pytest.raises(AttestRefused, match="openssl"):
         asked(public_key=public_key)

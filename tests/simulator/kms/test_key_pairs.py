@@ -68,6 +68,7 @@ def test_a_pair_for_a_stranger_or_a_dry_run_is_not_made(operator: KMSClient, cli
         der(ec.generate_private_key(ec.SECP384R1()).public_key()),
         der(ed25519.Ed25519PrivateKey.generate().public_key()),
     ],
+    ids=["no key", "P-384", "Ed25519"],
 )
 def test_a_peer_on_another_curve_is_refused(operator: KMSClient, agreement: str, peer: bytes) -> None:
     assert code_of(lambda: derive(operator, agreement, peer)) == "ValidationException"
