@@ -36,7 +36,8 @@ def endless() -> Iterator[int]:
     [
         ("deployment", "check", "/dev/zero"),
         ("deployment", "measure", "/dev/zero"),
-        ("policy", "compile", "/dev/zero", "--account", "1", "--administrator", "a", "--role", "b"),
+        ("policy", "compile", "/dev/zero", "--kms", "--key-arn", "a", "--role", "b"),
+        ("policy", "lint", "/dev/zero"),
         ("verify", os.devnull, "--archived", "--policy", "/dev/zero"),
         ("verify", os.devnull, "--archived", "--any-measurement", "--trust-anchor", "/dev/zero"),
         ("infer", "/dev/zero", "--model", "m", *CLIENT),
