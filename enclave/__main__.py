@@ -17,11 +17,12 @@ def main() -> int:
         print(f"error: {refused}", file=sys.stderr)
         return 70
     # Only now: these imports run code that reads the environment.
+    from enclave.clock import set_system_clock
     from enclave.nsm.device import DeviceNSM
     from enclave.server import Addresses, run
     from strongroom.transport.addresses import PARENT_CID
 
-    return run(DeviceNSM.open(), Addresses.vsock(PARENT_CID))
+    return run(DeviceNSM.open(), Addresses.vsock(PARENT_CID), set_system_clock)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Time inside the enclave: the NSM's last signed timestamp plus the monotonic clock (review R19).
 
-The host sets the enclave's wall clock, so nothing here reads it.
+The host sets the enclave's wall clock, so nothing here reads it. TLS and AWS's signatures do: in the image the clock
+therefore drives the system's, which the host cannot turn after that.
 """
 
 import threading
@@ -14,6 +15,14 @@ from enclave.errors import ClockFault
 REFRESH_S: Final = 50
 """Below the 60 s that the review demands, with room for a slow NSM."""
 
+SetSystemClock = Callable[[int], None]
+"""Called with milliseconds since the epoch; raises OSError when the system refuses."""
+
+
+def set_system_clock(at_ms: int) -> None:
+    """Set the system's wall clock; raise OSError without the right to do so."""
+    time.clock_settime_ns(time.CLOCK_REALTIME, at_ms * 1_000_000)
+
 
 class Clock:
     """`now_ms()` in milliseconds since the epoch; `refresh` must be called at least every 60 s."""
@@ -25,7 +34,13 @@ class Clock:
         self._base_ms = AttestationDocument.from_bytes(document).timestamp_ms
         self._base_ns = monotonic_ns()
         self._latest_ms = self._base_ms
+        self._set_system_clock: SetSystemClock | None = None
         self.started_ms = self._base_ms
+
+    def drive(self, set_system_clock: SetSystemClock) -> None:
+        """Set the system's clock now and at every refresh; raise ClockFault when it refuses."""
+        self._set_system_clock = set_system_clock
+        self._drive()
 
     def now_ms(self) -> int:
         """The present, in milliseconds since the epoch; never less than it was before."""
@@ -35,9 +50,18 @@ class Clock:
             return self._latest_ms
 
     def refresh(self, document: bytes) -> None:
-        """Take the time of a new document; raise ClockFault when the NSM's own time went backwards."""
+        """Take the time of a new document; raise ClockFault when it went backwards or the system's cannot be set."""
         timestamp_ms = AttestationDocument.from_bytes(document).timestamp_ms
         with self._lock:
             if timestamp_ms < self._base_ms:
                 raise ClockFault("NSM time: expected it to go forward, got an earlier timestamp than before")
             self._base_ms, self._base_ns = timestamp_ms, self._monotonic_ns()
+        self._drive()
+
+    def _drive(self) -> None:
+        if self._set_system_clock is None:
+            return
+        try:
+            self._set_system_clock(self.now_ms())
+        except OSError:
+            raise ClockFault("system clock: expected to set it to the NSM's time, the system refused") from None

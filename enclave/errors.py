@@ -5,6 +5,7 @@
     │   ├── BootRefused      a step out of order, or an answer other than the expected one
     │   ├── KMSRefused       KMS, or what claims to be KMS, answered something the configuration does not allow
     │   └── ClockFault       the NSM's time went backwards or cannot be had
+    ├── DataKeyRefused   a request's data key may not be had; the enclave goes on (enclave.kms.data_keys)
     └── KMSUnreachable   no answer from KMS; the step may be tried again
 
 `code` is what the log shows; messages never hold content, keys or credentials.

@@ -14,11 +14,16 @@ from enclave.errors import BootRefused
 _PR_SET_DUMPABLE: Final = 4
 _RNG_CURRENT: Final = Path("/sys/devices/virtual/misc/hw_random/rng_current")
 _EXPECTED_RNG: Final = "nsm-hwrng"
+_OPENSSL_CONF: Final = Path(__file__).parent / "kms" / "hybrid.cnf"
 
 
 def clear_environment() -> None:
-    """Forget every variable the parent could have set, keep onnxruntime's telemetry off."""
+    """Forget every variable the parent could have set, keep onnxruntime's telemetry off, name OpenSSL's configuration.
+
+    OpenSSL reads its own when it is first used: this comes before anything that imports ssl.
+    """
     os.environ.clear()
+    os.environ["OPENSSL_CONF"] = str(_OPENSSL_CONF)
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 

@@ -1,7 +1,7 @@
 """Composing the enclave: three listeners, the boot sequence, and the one way out - the end of the process.
 
-`control` and `log` listen from the start, `api` from READY on. Whoever composes it injects the NSM; there is no
-switch for it here.
+`control` and `log` listen from the start, `api` from READY on. Whoever composes it injects the NSM and the right to
+set the system's clock; there is no switch for either here.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import uvicorn
 from enclave.asgi import App
 from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
-from enclave.clock import REFRESH_S
+from enclave.clock import REFRESH_S, SetSystemClock
 from enclave.connections import BoundedProtocol
 from enclave.engine.engine import Engine
 from enclave.engine.telemetry import forbid_telemetry
@@ -91,11 +91,11 @@ def _server(app: App, max_connections: int) -> _Server:
 class Enclave:
     """One boot of the enclave, from open control port to exit code."""
 
-    def __init__(self, nsm: NSM, addresses: Addresses) -> None:
+    def __init__(self, nsm: NSM, addresses: Addresses, set_system_clock: SetSystemClock | None = None) -> None:
         self._addresses = addresses
         self._log = EnclaveLog()
         self._engine = Engine(threads=_ENGINE_THREADS)
-        self._boot = BootSequence(nsm, addresses.proxy, self._engine, self._log)
+        self._boot = BootSequence(nsm, addresses.proxy, self._engine, self._log, set_system_clock)
         self._ended = asyncio.Event()
         self._exit_code = EXIT_TERMINATED
 
@@ -172,11 +172,14 @@ def _exit_within(deadline_s: float, code: int) -> None:
     timer.start()
 
 
-def run(nsm: NSM, addresses: Addresses) -> int:
-    """Run one boot to its end and give the exit code of the process. Raises TelemetryNotDisabled."""
+def run(nsm: NSM, addresses: Addresses, set_system_clock: SetSystemClock | None = None) -> int:
+    """Run one boot to its end and give the exit code of the process. Raises TelemetryNotDisabled.
+
+    `set_system_clock` is the image's; a machine that is shared with others keeps its own time.
+    """
     forbid_telemetry()
 
     async def main() -> int:
-        return await Enclave(nsm, addresses).run()
+        return await Enclave(nsm, addresses, set_system_clock).run()
 
     return asyncio.run(main())

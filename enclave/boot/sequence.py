@@ -6,7 +6,6 @@ Blocking work (NSM, KMS, ONNX) runs in threads; the steps themselves run one at 
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -22,12 +21,12 @@ from attestation.measurements import (
 )
 from enclave.boot.measure import measure_once
 from enclave.boot.receive import ModelReceiver
-from enclave.clock import Clock
+from enclave.clock import Clock, SetSystemClock
 from enclave.engine.engine import Engine
 from enclave.errors import BootRefused
 from enclave.evidence import Evidence
 from enclave.keys import BootKeys
-from enclave.kms.client import AMAZON_ROOTS, KMSClient
+from enclave.kms.client import KMSClient
 from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSM
@@ -51,8 +50,16 @@ class Identity:
 class BootSequence:
     """Drives the enclave from BOOTED to READY. Steps raise Fatal, after which the process must end."""
 
-    def __init__(self, nsm: NSM, proxy: Address, engine: Engine, log: EnclaveLog) -> None:
+    def __init__(
+        self,
+        nsm: NSM,
+        proxy: Address,
+        engine: Engine,
+        log: EnclaveLog,
+        set_system_clock: SetSystemClock | None = None,
+    ) -> None:
         self._nsm, self._proxy, self._engine, self._log = nsm, proxy, engine, log
+        self._set_system_clock = set_system_clock
         self._credentials = PushedCredentialProvider(lambda: self.identity.clock.now_ms())
         self._clients: dict[str, KMSClient] = {}
         self._openers: dict[str, WeightsOpener] = {}
@@ -163,6 +170,8 @@ class BootSequence:
 
     def _make_identity(self) -> Identity:
         clock = Clock(self._nsm.attest())
+        if self._set_system_clock is not None:  # before KMS is called: TLS and signatures read the system's clock (R19)
+            clock.drive(self._set_system_clock)
         keys = BootKeys.generate()
         refresh_s = self.configuration.windows.document_refresh_s
         return Identity(keys, Evidence(self._nsm, keys, clock, refresh_s), clock)
@@ -172,21 +181,12 @@ class BootSequence:
             self._clients[region] = KMSClient(
                 self._proxy,
                 self.configuration.kms,
-                self._ca_file(),
                 region,
                 self._credentials,
                 evidence=self.identity.evidence,
                 keys=self.identity.keys,
             )
         return self._clients[region]
-
-    def _ca_file(self) -> str:
-        if not self.configuration.kms.ca_pem:
-            return str(AMAZON_ROOTS)
-        # OpenSSL's loader takes a path only; this one is memory, and lives as long as the process.
-        descriptor = os.memfd_create("kms-ca")
-        os.write(descriptor, self.configuration.kms.ca_pem.encode())
-        return f"/proc/self/fd/{descriptor}"
 
     def _check_key(self, entry: KeyEntry) -> None:
         description, policy, grants = self._client(entry.region).describe_key(entry.arn)

@@ -1,46 +1,28 @@
 """The enclave's own KMS client: boto3 through the proxy, every answer held against the measured configuration."""
 
-import os
-from pathlib import Path
 from typing import Any, Final
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import CredentialResolver
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, SSLError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from enclave.errors import EnclaveError, KMSRefused, KMSUnreachable
 from enclave.evidence import Evidence
 from enclave.keys import BootKeys
+from enclave.kms.answers import bad_answer, member, refusal, require_key
 from enclave.kms.credentials import PushedCredentialProvider
-from enclave.kms.egress import attach, https_session
-from enclave.kms.envelope import open_for_recipient
+from enclave.kms.envelope import open_data_key
+from enclave.kms.https import ATTEMPT_S, ProxiedHTTPS
+from enclave.kms.isolation import isolated_client, kms_host
+from enclave.kms.tls import KMSTLS
 from strongroom.protocol.configuration import KeyEntry, KMSSettings
 from strongroom.transport.addresses import Address
 
-AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-trust-roots.pem")
-_DATA_KEY_BYTES: Final = 32
-# KMS's own faults, which its documentation tells callers to retry; every other error code is an answer.
-_TRANSIENT: Final = frozenset(
-    {"KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException", "ThrottlingException"}
-)
-
-
-def _isolated_session(provider: PushedCredentialProvider, region: str) -> boto3.Session:
-    """A session that takes nothing from the environment, from files or from the instance metadata service."""
-    known = botocore.session.Session.SESSION_VARIABLES
-    # (name in files, name in the environment, default, conversion): the first two go.
-    bare = {name: (None, None, default, convert) for name, (_, _, default, convert) in known.items()}
-    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    core = botocore.session.Session(session_vars={**bare, **files})
-    core.set_config_variable("ignore_configured_endpoint_urls", True)
-    core.register_component("credential_provider", CredentialResolver([provider]))
-    return boto3.Session(botocore_session=core, region_name=region)
+MAX_WRAPPED_BYTES: Final = 6144
+"""What KMS takes as a CiphertextBlob (AWS KMS API reference, Decrypt)."""
+_ALGORITHM: Final = "SYMMETRIC_DEFAULT"
 
 
 class KMSClient:
-    """Calls KMS for one region. Methods block: call them from a thread.
+    """Calls KMS for one region. Methods block, for at most 3 attempts of `attempt_s`: call them from a thread.
 
     Every method raises KMSUnreachable when there was no answer and KMSRefused when the answer was not the expected.
     """
@@ -49,75 +31,76 @@ class KMSClient:
         self,
         proxy: Address,
         settings: KMSSettings,
-        ca_file: str,
         region: str,
         provider: PushedCredentialProvider,
         *,
         evidence: Evidence,
         keys: BootKeys,
+        attempt_s: float = ATTEMPT_S,
     ) -> None:
-        config = Config(
-            use_fips_endpoint=settings.fips,
-            connect_timeout=5,
-            read_timeout=10,
-            retries={"mode": "standard", "total_max_attempts": 3},
-        )
-        self._client = _isolated_session(provider, region).client("kms", config=config)
-        attach(self._client, https_session(proxy, ca_file))
+        """Raises BootRefused when TLS would offer what the settings do not allow."""
+        tls, host = KMSTLS.open(settings.ca_pem, classical=settings.classical), kms_host(region, fips=settings.fips)
+        self.leg = tls.leg
+        self._client = isolated_client(provider, region, host)
+        self._https = ProxiedHTTPS(proxy, host, tls.context, attempt_s)
+        self._https.attach(self._client)
         self._evidence, self._keys = evidence, keys
+
+    def close(self) -> None:
+        """Close the connections that are kept for the next call."""
+        self._https.close()
 
     def describe_key(self, arn: str) -> tuple[dict[str, Any], str, list[dict[str, Any]]]:
         """DescribeKey's metadata, the default key policy as the text KMS holds, and every grant."""
-        metadata = self._call("describe_key", KeyId=arn)["KeyMetadata"]
-        if metadata.get("Arn") != arn:
-            raise KMSRefused("kms-wrong-key", "DescribeKey: expected the configured key, got another")
-        policy = self._call("get_key_policy", KeyId=arn, PolicyName="default")["Policy"]
+        metadata = member(self._call("describe_key", KeyId=arn), "KeyMetadata", dict, "describe_key")
+        require_key(metadata, "Arn", arn, "describe_key")
+        answer = self._call("get_key_policy", KeyId=arn, PolicyName="default")
+        policy = member(answer, "Policy", str, "get_key_policy")
         listed = self._call("list_grants", KeyId=arn)
-        grants = listed["Grants"]
+        grants = member(listed, "Grants", list, "list_grants")
         if listed.get("Truncated") and not grants:
-            raise KMSRefused("kms-bad-answer", "ListGrants: expected all grants or the first of them, got neither")
+            raise KMSRefused("kms-bad-answer", "list_grants: expected all grants or the first of them, got neither")
         return metadata, policy, grants
 
     def unwrap(self, entry: KeyEntry, context: dict[str, str], wrapped: bytes) -> bytes:
-        """Decrypt a 32-byte data key with this enclave as the only possible recipient."""
+        """Decrypt a 32-byte data key with this enclave as the only possible recipient.
+
+        `context` is the EncryptionContext, which must hold what the entry fixes; `wrapped` has at most 6,144 bytes.
+        """
+        if not entry.fixed_context.items() <= context.items():
+            raise KMSRefused(
+                "kms-wrong-context", f"key {entry.id}: expected its purpose, tenant and pairs in a context"
+            )
+        if not 1 <= len(wrapped) <= MAX_WRAPPED_BYTES:
+            raise KMSRefused("kms-bad-wrapped-key", f"wrapped data key: expected 1 to {MAX_WRAPPED_BYTES} bytes")
         answer = self._call(
             "decrypt",
             KeyId=entry.arn,
             CiphertextBlob=wrapped,
             EncryptionContext=context,
-            EncryptionAlgorithm="SYMMETRIC_DEFAULT",
+            EncryptionAlgorithm=_ALGORITHM,
             Recipient={
                 "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
                 "AttestationDocument": self._evidence.for_kms(),
             },
         )
-        if answer.get("KeyId") != entry.arn:
-            raise KMSRefused("kms-wrong-key", "Decrypt: expected the configured key, got another")
+        require_key(answer, "KeyId", entry.arn, "decrypt")
         if answer.get("Plaintext"):
-            raise KMSRefused("kms-plaintext", "Decrypt: expected a ciphertext for this enclave, got a plaintext")
-        data_key = open_for_recipient(answer.get("CiphertextForRecipient", b""), self._keys.recipient)
-        if len(data_key) != _DATA_KEY_BYTES:
-            raise KMSRefused("kms-bad-data-key", f"Decrypt: expected a key of {_DATA_KEY_BYTES} bytes")
-        return data_key
+            raise KMSRefused("kms-plaintext", "decrypt: expected a ciphertext for this enclave, got a plaintext")
+        if answer.get("EncryptionAlgorithm", _ALGORITHM) != _ALGORITHM:
+            raise bad_answer("decrypt")
+        return open_data_key(member(answer, "CiphertextForRecipient", bytes, "decrypt"), self._keys.recipient)
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
+        except EnclaveError:
+            raise
         except ClientError as error:
-            raise _refusal(operation, error) from None
-        except SSLError:
-            raise KMSUnreachable(f"{operation}: expected KMS's certificate, TLS was not verified") from None
-        except (ConnectionError, HTTPClientError, OSError):
+            raise refusal(operation, error) from None
+        except (ConnectionError, HTTPClientError):
             raise KMSUnreachable(f"{operation}: expected an answer through the proxy, got none") from None
-        except BotoCoreError:
-            raise KMSRefused("kms-bad-answer", f"{operation}: expected an answer of KMS, got another") from None
+        except (BotoCoreError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
+            # What botocore's parser raises for an answer that is JSON, but not of KMS.
+            raise bad_answer(operation) from None
         return answer
-
-
-def _refusal(operation: str, error: ClientError) -> EnclaveError:
-    code = error.response.get("Error", {}).get("Code", "")
-    if code in _TRANSIENT:
-        return KMSUnreachable(f"{operation}: KMS is busy or failing; try again")
-    if code == "AccessDeniedException":
-        return KMSRefused("kms-access-denied", f"{operation}: denied; compare the key policy with this measurement")
-    return KMSRefused("kms-error", f"{operation}: KMS answered with an error")

@@ -1,37 +1,44 @@
-"""HTTPS from inside the enclave: TLS ends here, the bytes leave through the proxy (boto3's public `before-send`)."""
+"""Connections from inside the enclave through the proxy: each has one deadline for everything that is done with it.
+
+A time-out for each read would let a peer, or the host between, hold a thread for ever with a byte now and then.
+"""
 
 import socket
+import ssl
+import time
 from typing import Any
-
-import botocore.awsrequest as awsrequest
-from botocore.httpsession import URLLib3Session
-from urllib3.exceptions import NewConnectionError
 
 from strongroom.transport.addresses import Address
 from strongroom.transport.egress import ACCEPTED, encode_destination
 from strongroom.transport.sockets import dial
 
-_CONNECT_TIMEOUT_S = 5.0
-_READ_TIMEOUT_S = 10.0
-_MAX_CONNECTIONS = 4
+
+def time_left_s(deadline_at: float) -> float:
+    """Seconds until `deadline_at` by the monotonic clock; raise TimeoutError when there are none."""
+    left = deadline_at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline has passed")
+    return left
 
 
-def dial_through(proxy: Address, host: str, port: int, timeout_s: float) -> socket.socket:
-    """A connection to host:port through the proxy; raise OSError when it refuses or is silent."""
-    connection = dial(proxy, timeout_s)
+def dial_through(proxy: Address, host: str, port: int, deadline_at: float) -> socket.socket:
+    """A connection to host:port through the proxy; raise OSError when it refuses or is silent until then."""
+    connection = dial(proxy, time_left_s(deadline_at))
     try:
         connection.sendall(encode_destination(host, port))
-        if _receive_exactly(connection, len(ACCEPTED)) != ACCEPTED:
+        if _receive(connection, len(ACCEPTED), deadline_at) != ACCEPTED:
             raise ConnectionRefusedError("the proxy refused the destination")
+        connection.settimeout(time_left_s(deadline_at))
     except OSError:
         connection.close()
         raise
     return connection
 
 
-def _receive_exactly(connection: socket.socket, count: int) -> bytes:
+def _receive(connection: socket.socket, count: int, deadline_at: float) -> bytes:
     received = b""
     while len(received) < count:
+        connection.settimeout(time_left_s(deadline_at))
         piece = connection.recv(count - len(received))
         if not piece:
             break
@@ -39,27 +46,17 @@ def _receive_exactly(connection: socket.socket, count: int) -> bytes:
     return received
 
 
-def https_session(proxy: Address, ca_file: str) -> Any:
-    """A botocore HTTP session whose connections go through the proxy; host name and CA are checked in here."""
+class TimedTLSSocket(ssl.SSLSocket):
+    """A TLS socket whose reads and writes share the deadline that was set last. For `SSLContext.sslsocket_class`."""
 
-    class ProxiedConnection(awsrequest.AWSHTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            try:
-                return dial_through(proxy, self.host, self.port, _CONNECT_TIMEOUT_S)
-            except OSError as error:
-                raise NewConnectionError(self, "the proxy gave no connection") from error
+    deadline_at = 0.0
 
-    class ProxiedPool(awsrequest.AWSHTTPSConnectionPool):
-        ConnectionCls = ProxiedConnection
+    def read(self, len: int = 1024, buffer: Any = None) -> bytes:
+        """As ssl.SSLSocket.read, which every way to receive ends in."""
+        self.settimeout(time_left_s(self.deadline_at))
+        return super().read(len, buffer)
 
-    # Its stubs know neither a path for `verify` nor a pair of time-outs, which its documentation gives.
-    make: Any = URLLib3Session
-    session = make(verify=ca_file, timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S), max_pool_connections=_MAX_CONNECTIONS)
-    session._manager.pool_classes_by_scheme = {"https": ProxiedPool}
-    return session
-
-
-def attach(client: Any, session: Any) -> None:
-    """Make a boto3 client send through that session; errors in it take botocore's ordinary retry path."""
-    service = client.meta.service_model.service_name
-    client.meta.events.register_first(f"before-send.{service}", lambda request, **_: session.send(request))
+    def send(self, data: Any, flags: int = 0) -> int:
+        """As ssl.SSLSocket.send, which sendall calls."""
+        self.settimeout(time_left_s(self.deadline_at))
+        return super().send(data, flags)

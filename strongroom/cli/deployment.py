@@ -91,7 +91,8 @@ def _rows(configuration: "DeploymentConfiguration") -> Iterator[tuple[str, str]]
     kms = configuration.kms
     yield "parent's role", kms.runtime_role
     endpoints, roots = "FIPS" if kms.fips else "standard", "its own" if kms.ca_pem else "Amazon's"
-    yield "KMS", f"{endpoints} endpoints, {roots} roots"
+    leg = "classical TLS allowed" if kms.classical else "post-quantum TLS where OpenSSL can"
+    yield "KMS", f"{endpoints} endpoints, {roots} roots, {leg}"
     for title, values in (("limits", configuration.limits), ("windows", configuration.windows)):
         yield title, ", ".join(f"{name} {value}" for name, value in to_builtins(values).items())
 

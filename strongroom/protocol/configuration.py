@@ -33,15 +33,14 @@ class KeyEntry(Struct, frozen=True, forbid_unknown_fields=True):
         """The region of the key, the fourth part of its ARN."""
         return self.arn.split(":")[3]
 
+    @property
+    def fixed_context(self) -> dict[str, str]:
+        """What every EncryptionContext under this entry holds: {purpose, tenant} and the entry's own pairs (R7)."""
+        return {**self.context, "purpose": self.purpose, "tenant": self.tenant}
+
     def model_context(self, model: CatalogueEntry) -> dict[str, str]:
-        """The EncryptionContext of a model's data key: {purpose, tenant, model, version} and the entry's own."""
-        return {
-            **self.context,
-            "purpose": self.purpose,
-            "tenant": self.tenant,
-            "model": model.id,
-            "version": model.version,
-        }
+        """The EncryptionContext of a model's data key: the fixed pairs and {model, version}."""
+        return {**self.fixed_context, "model": model.id, "version": model.version}
 
 
 class KMSSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +51,8 @@ class KMSSettings(Struct, frozen=True, forbid_unknown_fields=True):
     fips: bool = False
     ca_pem: Annotated[str, Meta(max_length=16 << 10)] = ""
     """PEM roots for TLS to KMS; empty means Amazon's roots. Set only for a simulator."""
+    classical: bool = False
+    """Let TLS to KMS use a classical key exchange where OpenSSL could insist on X25519MLKEM768 (review R6)."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +62,10 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     max_in_flight: Annotated[int, Meta(ge=1, le=256)] = 16
     max_new_tokens: Annotated[int, Meta(ge=1, le=1 << 16)] = 1024
     replay_entries: Annotated[int, Meta(ge=64, le=1 << 22)] = 1 << 16
+    data_keys: Annotated[int, Meta(ge=1, le=1 << 16)] = 1024
+    """Data keys of requests that are kept at a time; beyond it the least recently used one leaves."""
+    data_key_uses: Annotated[int, Meta(ge=1, le=1 << 24)] = 1 << 16
+    """A kept data key is asked of KMS again after this many uses."""
 
 
 class Windows(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +75,8 @@ class Windows(Struct, frozen=True, forbid_unknown_fields=True):
     """A request is refused when its timestamp is further than this from the enclave's time."""
     document_refresh_s: Annotated[int, Meta(ge=30, le=7200)] = 600
     """The cached attestation document is made anew after this long."""
+    data_key_ttl_s: Annotated[int, Meta(ge=10, le=86_400)] = 900
+    """A kept data key is asked of KMS again after this long: what a revoked key, or a dead KMS, leaves to be served."""
 
 
 class DeploymentConfiguration(Struct, frozen=True, forbid_unknown_fields=True):

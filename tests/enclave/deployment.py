@@ -31,7 +31,7 @@ def configuration(*, limits: Limits | None = None, ca_pem: str = "", arn: str = 
         deployment="test",
         description="test",
         key=[KeyEntry(id="models", purpose="model", tenant="demo", arn=arn)],
-        kms=KMSSettings(runtime_role=PARENT_ROLE, ca_pem=ca_pem),
+        kms=KMSSettings(runtime_role=PARENT_ROLE, ca_pem=ca_pem, classical=True),
         limits=limits or Limits(),
     )
 

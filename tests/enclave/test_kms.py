@@ -1,94 +1,63 @@
-"""The enclave's KMS client against a KMS that lies, a proxy that is dead, and TLS that is not KMS's."""
+"""The enclave's KMS client against a KMS that answers: honestly, with errors, with lies."""
 
 import base64
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
-from enclave.clock import Clock
 from enclave.errors import KMSRefused, KMSUnreachable
-from enclave.evidence import Evidence
 from enclave.keys import BootKeys
-from enclave.kms.client import AMAZON_ROOTS, KMSClient
-from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
-from strongroom.protocol.configuration import KMSSettings
-from strongroom.simulator.cms import ciphertext_for_recipient
-from strongroom.simulator.kms.tls import server_certificate
-from strongroom.simulator.operator import PARENT_ROLE
-from strongroom.simulator.part import Part
-from strongroom.transport.addresses import UnixAddress
-from tests.enclave.deployment import ARN, configuration, new_nsm
-from tests.enclave.lying_kms import Answer, LyingKMS, serve_lies
-
-KEYS = BootKeys.generate()
-DATA_KEY = b"d" * 32
-CONTEXT = {"purpose": "model", "tenant": "demo", "model": "tiny", "version": "1"}
-ENTRY = configuration().key[0]
-
-
-def honest(operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    assert operation == "Decrypt"
-    assert members["EncryptionContext"] == CONTEXT
-    assert members["Recipient"]["KeyEncryptionAlgorithm"] == "RSAES_OAEP_SHA_256"
-    return 200, answer_with(KeyId=members["KeyId"])
-
-
-def answer_with(**changes: Any) -> dict[str, Any]:
-    envelope = ciphertext_for_recipient(DATA_KEY, KEYS.recipient_spki())
-    return {"KeyId": ARN, "CiphertextForRecipient": base64.b64encode(envelope).decode(), **changes}
-
-
-class World:
-    """A proxy between the client and whoever listens on `port`."""
-
-    def __init__(self, folder: Path, ca_file: str) -> None:
-        self.folder, self.ca_file = folder, ca_file
-        self.provider = PushedCredentialProvider(lambda: 1_790_000_000_000)
-        self.provider.push(PushedCredentials("AKIAPUSHED", "secret", "", 4_000_000_000_000))
-
-    def client(self) -> KMSClient:
-        nsm = new_nsm()
-        evidence = Evidence(nsm, KEYS, Clock(nsm.attest()), 600)
-        return KMSClient(
-            UnixAddress(self.folder / "proxy.sock"),
-            KMSSettings(runtime_role=PARENT_ROLE),
-            self.ca_file,
-            "us-east-1",
-            self.provider,
-            evidence=evidence,
-            keys=KEYS,
-        )
-
-    def unwrap(self) -> bytes:
-        return self.client().unwrap(ENTRY, CONTEXT, b"wrapped")
-
-    @contextmanager
-    def lies(self, answer: Answer, certificate: Path | None = None) -> Iterator[LyingKMS]:
-        chosen = certificate or server_certificate(self.folder, region="us-east-1")
-        with serve_lies(chosen, answer) as kms:
-            rule = f"--allow=kms.us-east-1.amazonaws.com:443=127.0.0.1:{kms.port}"
-            proxy = Part("proxy", "proxy", ["--listen=unix:proxy.sock", rule], folder=self.folder)
-            try:
-                proxy.wait_announced(10)
-                yield kms
-            finally:
-                proxy.stop()
+from enclave.kms.client import MAX_WRAPPED_BYTES
+from enclave.kms.credentials import PushedCredentialProvider
+from enclave.kms.isolation import kms_host
+from strongroom.protocol.configuration import KeyEntry
+from tests.enclave.deployment import ARN
+from tests.enclave.kms_world import (
+    CONTEXT,
+    DATA_KEY,
+    ENTRY,
+    KEYS,
+    NOW_MS,
+    World,
+    answer_with,
+    credentials,
+    envelope,
+    honest,
+)
+from tests.enclave.lying_kms import Answer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    server_certificate(tmp_path, region="us-east-1")
-    return World(tmp_path, str(tmp_path / "tls" / "ca.pem"))
+    return World(tmp_path)
 
 
-def test_an_honest_answer_opens(world: World) -> None:
-    with world.lies(honest) as kms:
-        assert world.unwrap() == DATA_KEY
-        assert kms.operations == ["Decrypt"]
+def test_an_honest_answer_opens_and_the_connection_is_kept(world: World) -> None:
+    with world.lies(honest) as host:
+        client = world.client()
+        for _ in range(3):
+            assert client.unwrap(ENTRY, CONTEXT, b"wrapped") == DATA_KEY
+        assert host.operations == ["Decrypt"] * 3
+        assert host.destinations == ["CONNECT kms.us-east-1.amazonaws.com:443"]
+
+
+def test_what_is_asked_is_what_is_configured(world: World) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def listen(operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        asked.append(members)
+        return honest(operation, members)
+
+    with world.lies(listen):
+        world.unwrap()
+    [members] = asked
+    assert (members["KeyId"], members["EncryptionContext"]) == (ARN, CONTEXT)
+    assert members["EncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
+    assert base64.b64decode(members["CiphertextBlob"]) == b"wrapped"
 
 
 def error(code: str, status: int = 400) -> Answer:
@@ -100,109 +69,214 @@ def ok(**changes: Any) -> Answer:
 
 
 OTHER_KEY = BootKeys.generate().recipient_spki()
-
-
-def envelope(plaintext: bytes, spki: bytes) -> str:
-    return base64.b64encode(ciphertext_for_recipient(plaintext, spki)).decode()
-
+GARBAGE = base64.b64encode(b"x" * 500).decode()
 
 LIES: dict[str, tuple[Callable[[], Answer], str]] = {
     "another key id": (lambda: ok(KeyId=ARN.replace("1234abcd", "ffffffff")), "kms-wrong-key"),
+    "another account's key": (lambda: ok(KeyId=ARN.replace("000000000000", "111111111111")), "kms-wrong-key"),
+    "the key's id without its account": (lambda: ok(KeyId=ARN.rpartition("/")[2]), "kms-wrong-key"),
     "no key id": (lambda: ok(KeyId=None), "kms-wrong-key"),
     "a plaintext": (lambda: ok(Plaintext=base64.b64encode(DATA_KEY).decode()), "kms-plaintext"),
-    "no envelope": (lambda: ok(CiphertextForRecipient=None), "kms-bad-envelope"),
-    "garbage": (lambda: ok(CiphertextForRecipient=base64.b64encode(b"x" * 500).decode()), "kms-bad-envelope"),
+    "a plaintext alone": (lambda: ok(Plaintext="AAAA", CiphertextForRecipient=None), "kms-plaintext"),
+    "another algorithm": (lambda: ok(EncryptionAlgorithm="RSAES_OAEP_SHA_256"), "kms-bad-answer"),
+    "no envelope": (lambda: ok(CiphertextForRecipient=None), "kms-bad-answer"),
+    "no base64": (lambda: ok(CiphertextForRecipient="!"), "kms-bad-envelope"),
+    "garbage": (lambda: ok(CiphertextForRecipient=GARBAGE), "kms-bad-envelope"),
     "too long": (lambda: ok(CiphertextForRecipient=base64.b64encode(b"x" * 20_000).decode()), "kms-bad-envelope"),
     "for another recipient": (lambda: ok(CiphertextForRecipient=envelope(DATA_KEY, OTHER_KEY)), "kms-bad-envelope"),
-    "a short data key": (
-        lambda: ok(CiphertextForRecipient=envelope(b"d", KEYS.recipient_spki())),
-        "kms-bad-data-key",
-    ),
+    "a short key": (lambda: ok(CiphertextForRecipient=envelope(b"d", KEYS.recipient_spki())), "kms-bad-envelope"),
+    "a long key": (lambda: ok(CiphertextForRecipient=envelope(b"d" * 33, KEYS.recipient_spki())), "kms-bad-envelope"),
     "denied": (lambda: error("AccessDeniedException"), "kms-access-denied"),
     "another error": (lambda: error("InvalidCiphertextException"), "kms-error"),
-}  # fmt: skip
+    "an unknown error": (lambda: error("Surprise", 418), "kms-error"),
+}
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lie_is_refused_and_not_quoted(world: World, lie: str) -> None:
     make, code = LIES[lie]
-    with world.lies(make()), pytest.raises(KMSRefused) as caught:
+    with world.lies(make()) as host, pytest.raises(KMSRefused) as caught:
         world.unwrap()
     assert caught.value.code == code
     assert "CANARY" not in str(caught.value)
+    assert host.operations == ["Decrypt"], "an answer is not asked for twice"
 
 
-def test_kms_own_faults_can_be_tried_again(world: World) -> None:
-    with world.lies(error("KMSInternalException", 500)) as kms, pytest.raises(KMSUnreachable):
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("KMSInternalException", 500), ("DependencyTimeoutException", 500), ("KeyUnavailableException", 500), ("", 503)],
+)
+def test_kms_own_faults_are_tried_three_times_and_can_be_tried_again(world: World, code: str, status: int) -> None:
+    with world.lies(error(code, status)) as host, pytest.raises(KMSUnreachable):
         world.unwrap()
-    assert kms.operations == ["Decrypt"] * 3
+    assert host.operations == ["Decrypt"] * 3
 
 
-def test_no_request_reaches_a_server_under_another_ca(world: World) -> None:
-    world.ca_file = str(AMAZON_ROOTS)
-    with world.lies(honest) as kms, pytest.raises(KMSUnreachable, match="TLS"):
+def test_a_fault_that_passes_is_not_seen(world: World) -> None:
+    faults = iter([error("KMSInternalException", 500), honest])
+    with world.lies(lambda operation, members: next(faults)(operation, members)):
+        assert world.unwrap() == DATA_KEY
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_throttling_can_be_tried_again(world: World, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
+    with world.lies(error("ThrottlingException", status)) as host, pytest.raises(KMSUnreachable):
         world.unwrap()
-    assert kms.operations == []
+    assert host.operations == ["Decrypt"] * 3
+    assert sum(waits) <= 3
 
 
-def test_no_request_reaches_a_server_of_another_name(world: World) -> None:
-    other = server_certificate(world.folder, region="eu-west-1")
-    with world.lies(honest, other) as kms, pytest.raises(KMSUnreachable, match="TLS"):
+def test_nothing_is_asked_that_the_configuration_does_not_allow(world: World) -> None:
+    with world.lies(honest) as host:
+        client = world.client()
+        for context in ({}, CONTEXT | {"purpose": "request"}, CONTEXT | {"tenant": "other"}, {"purpose": "model"}):
+            with pytest.raises(KMSRefused) as caught:
+                client.unwrap(ENTRY, context, b"wrapped")
+            assert caught.value.code == "kms-wrong-context"
+        entry = KeyEntry("models", "model", "demo", ARN, {"data-class": "phi"})
+        with pytest.raises(KMSRefused):
+            client.unwrap(entry, CONTEXT, b"wrapped")
+        for wrapped in (b"", b"x" * (MAX_WRAPPED_BYTES + 1)):
+            with pytest.raises(KMSRefused) as caught:
+                client.unwrap(ENTRY, CONTEXT, wrapped)
+            assert caught.value.code == "kms-bad-wrapped-key"
+        assert client.unwrap(entry, CONTEXT | entry.context, b"x" * MAX_WRAPPED_BYTES) == DATA_KEY
+    assert host.operations == ["Decrypt"]
+
+
+def test_credentials_never_pushed_or_expired_reach_nobody(world: World) -> None:
+    with world.lies(honest) as host:
+        world.provider = PushedCredentialProvider(lambda: NOW_MS)
+        with pytest.raises(KMSUnreachable, match="push"):
+            world.unwrap()
+        world.provider.push(credentials(expires_ms=NOW_MS))
+        with pytest.raises(KMSUnreachable, match="expired"):
+            world.unwrap()
+        assert host.destinations == []
+
+
+def test_the_last_push_signs_the_next_request(world: World) -> None:
+    with world.lies(honest) as host:
+        client = world.client()
+        for key_id in ("AKIAFIRST", "AKIASECOND"):
+            world.provider.push(credentials(key_id))
+            client.unwrap(ENTRY, CONTEXT, b"wrapped")
+    assert ["AKIAFIRST" in head for head in host.heads] == [True, False]
+    assert ["AKIASECOND" in head for head in host.heads] == [False, True]
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "ExpiredToken"])
+def test_credentials_that_kms_calls_expired_are_asked_for_again(world: World, code: str) -> None:
+    with world.lies(error(code)), pytest.raises(KMSUnreachable, match="push"):
         world.unwrap()
-    assert kms.operations == []
 
 
-def test_a_dead_proxy_and_a_dead_kms_are_unreachable(world: World) -> None:
-    with pytest.raises(KMSUnreachable):
-        world.unwrap()
-    with world.lies(honest):
-        pass
-    with pytest.raises(KMSUnreachable):
+@pytest.mark.parametrize("code", ["UnrecognizedClientException", "InvalidSignatureException"])
+def test_credentials_of_nobody_are_refused(world: World, code: str) -> None:
+    with world.lies(error(code)), pytest.raises(KMSRefused):
         world.unwrap()
 
 
-def test_credentials_never_pushed_reach_nobody(world: World) -> None:
-    world.provider = PushedCredentialProvider(lambda: 1_790_000_000_000)
-    with pytest.raises(KMSUnreachable, match="push"):
-        world.unwrap()
+def test_the_measured_switch_selects_the_fips_endpoint(world: World) -> None:
+    with world.lies(honest) as host:
+        assert world.client(fips=True).unwrap(ENTRY, CONTEXT, b"wrapped") == DATA_KEY
+    assert host.destinations == ["CONNECT kms-fips.us-east-1.amazonaws.com:443"]
 
 
-def test_the_environment_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    config = tmp_path / "config"
+@pytest.mark.parametrize("fips", [False, True])
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-7"])
+def test_the_host_is_the_one_that_aws_publishes(region: str, fips: bool) -> None:
+    config = botocore.config.Config(use_fips_endpoint=fips)
+    client = botocore.session.Session().create_client("kms", region_name=region, config=config)
+    assert client.meta.endpoint_url == f"https://{kms_host(region, fips=fips)}"
+
+
+def test_the_environment_and_files_change_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The image clears the environment first (test_kms_secrets.py); here botocore meets it."""
+    home = tmp_path / "home"
+    (home / ".aws" / "models" / "kms" / "2014-11-01").mkdir(parents=True)
+    (home / ".aws" / "models" / "kms" / "2014-11-01" / "service-2.json").write_text("{}")
+    (home / ".aws" / "models" / "endpoints.json").write_text("{}")
+    config = home / ".aws" / "config"
     config.write_text("[default]\nregion=eu-west-1\nendpoint_url=https://127.0.0.1:1\nca_bundle=/nonexistent\n")
+    (home / ".aws" / "credentials").write_text("[default]\naws_access_key_id=AKIAFILE\naws_secret_access_key=x\n")
     hostile = {
+        "HOME": str(home),
         "AWS_ENDPOINT_URL": "https://127.0.0.1:1",
         "AWS_ENDPOINT_URL_KMS": "https://127.0.0.1:1",
         "AWS_CA_BUNDLE": "/nonexistent",
-        "REQUESTS_CA_BUNDLE": "/nonexistent",
+        "AWS_DATA_PATH": str(home / ".aws" / "models"),
         "AWS_ACCESS_KEY_ID": "AKIAHOSTILE",
         "AWS_SECRET_ACCESS_KEY": "hostile",
         "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws" / "credentials"),
         "AWS_PROFILE": "hostile",
         "AWS_REGION": "eu-west-1",
-        "HTTPS_PROXY": "http://127.0.0.1:1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_USE_FIPS_ENDPOINT": "true",
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "AWS_RETRY_MODE": "adaptive",
+        "AWS_MAX_ATTEMPTS": "99",
+        "BOTO_CONFIG": "/nonexistent",
+        "CURL_CA_BUNDLE": "/nonexistent",
+        "REQUESTS_CA_BUNDLE": "/nonexistent",
+        "SSL_CERT_FILE": "/nonexistent",
+        "SSL_CERT_DIR": "/nonexistent",
+        "PYTHONHTTPSVERIFY": "0",
+        "HTTPS_PROXY": "http://127.0.0.1:1",
+        "https_proxy": "http://127.0.0.1:1",
+        "ALL_PROXY": "http://127.0.0.1:1",
     }
     for name, value in hostile.items():
         monkeypatch.setenv(name, value)
-    with world.lies(honest):
+    monkeypatch.setattr("botocore.loaders.Loader.CUSTOMER_DATA_PATH", str(home / ".aws" / "models"))
+    with world.lies(honest) as host:
         assert world.unwrap() == DATA_KEY
+    assert host.destinations == ["CONNECT kms.us-east-1.amazonaws.com:443"]
+    assert "AKIAPUSHED" in host.heads[0]
+    with world.lies(error("KMSInternalException", 500)) as host, pytest.raises(KMSUnreachable):
+        world.unwrap()
+    assert len(host.operations) == 3
     assert os.environ["AWS_PROFILE"] == "hostile"
 
 
-def describing(**metadata: Any) -> Answer:
+def describing(**changes: Any) -> Answer:
     answers: dict[str, dict[str, Any]] = {
-        "DescribeKey": {"KeyMetadata": {"Arn": ARN, "KeyId": "1234abcd", **metadata}},
+        "DescribeKey": {"KeyMetadata": {"Arn": ARN, "KeyId": "1234abcd"}},
         "GetKeyPolicy": {"Policy": "{}"},
-        "ListGrants": {"Grants": []},
+        "ListGrants": {"Grants": [], "Truncated": False},
     }
-    return lambda operation, members: (200, answers[operation])
+    return lambda operation, members: (200, {**answers[operation], **changes.get(operation, {})})
 
 
-def test_the_description_of_another_key_is_refused(world: World) -> None:
-    with world.lies(describing()):
+def test_a_key_is_described_in_three_answers(world: World) -> None:
+    with world.lies(describing()) as host:
         metadata, policy, grants = world.client().describe_key(ARN)
-        assert (metadata["Arn"], policy, grants) == (ARN, "{}", [])
-    with world.lies(describing(Arn=ARN.replace("1234abcd", "ffffffff"))), pytest.raises(KMSRefused):
+    assert (metadata["Arn"], policy, grants) == (ARN, "{}", [])
+    assert host.operations == ["DescribeKey", "GetKeyPolicy", "ListGrants"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "code"),
+    [
+        ("DescribeKey", {"KeyMetadata": {"Arn": ARN.replace("1234abcd", "ffffffff")}}, "kms-wrong-key"),
+        ("DescribeKey", {"KeyMetadata": {}}, "kms-wrong-key"),
+        ("DescribeKey", {"KeyMetadata": None}, "kms-bad-answer"),
+        ("DescribeKey", {"KeyMetadata": [1]}, "kms-bad-answer"),
+        ("GetKeyPolicy", {"Policy": None}, "kms-bad-answer"),
+        ("GetKeyPolicy", {"Policy": {"Statement": []}}, "kms-bad-answer"),
+        ("ListGrants", {"Grants": None}, "kms-bad-answer"),
+        ("ListGrants", {"Grants": {"x": 1}}, "kms-bad-answer"),
+        ("ListGrants", {"Truncated": True}, "kms-bad-answer"),
+    ],
+)
+def test_a_description_of_another_form_or_key_is_refused(
+    world: World, operation: str, members: dict[str, Any], code: str
+) -> None:
+    with world.lies(describing(**{operation: members})), pytest.raises(KMSRefused) as caught:
         world.client().describe_key(ARN)
+    assert caught.value.code == code

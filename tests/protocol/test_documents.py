@@ -56,7 +56,11 @@ def test_a_configuration_gives_keys_contexts_and_defaults() -> None:
         "model": "tiny",
         "version": "1",
     }
+    assert entry.fixed_context == {"data-class": "phi", "purpose": "model", "tenant": "acme"}
     assert configuration.limits.max_body_bytes == 1 << 20
+    assert not configuration.kms.classical, "post-quantum is what one gets without asking"
+    assert (configuration.limits.data_keys, configuration.limits.data_key_uses) == (1024, 1 << 16)
+    assert configuration.windows.data_key_ttl_s == 900
     with pytest.raises(InvalidDocument):
         configuration.find_key("models", "request")
 
@@ -84,6 +88,12 @@ def test_documents_round_trip_through_toml() -> None:
         ("[[key]]", "[limits]\nmax_body_bytes = 999999999\n[[key]]"),
         ("[[key]]", "[limits]\nmax_body_bytes = true\n[[key]]"),
         ("[[key]]", "[windows]\nrequest_s = 0\n[[key]]"),
+        ("[[key]]", "[windows]\ndata_key_ttl_s = 9\n[[key]]"),
+        ("[[key]]", "[windows]\ndata_key_ttl_s = 86401\n[[key]]"),
+        ("[[key]]", "[limits]\ndata_keys = 0\n[[key]]"),
+        ("[[key]]", "[limits]\ndata_keys = 65537\n[[key]]"),
+        ("[[key]]", "[limits]\ndata_key_uses = 0\n[[key]]"),
+        ("[kms]", '[kms]\nclassical = "yes"'),
         ("[kms]", '[kms]\nendpoint = "https://evil"'),
         ("role/parent", "user/parent"),
         ("[[key]]", '[[key]]\nid = "models"\npurpose = "model"\ntenant = "b"\n' + f'arn = "{ARN}"\n[[key]]'),
