@@ -25,6 +25,13 @@ def file_name(text: str) -> Path:
     return STANDARD_INPUT if text == "-" else Path(text)
 
 
+def state_folder(text: str) -> Path:
+    """A folder that may not be there yet; the empty name, of a variable nobody set, is no current folder."""
+    if not text:
+        raise click.BadParameter("expected the name of a folder, got an empty one.")
+    return Path(text)
+
+
 def hex_bytes(text: str) -> bytes:
     """One byte or more, two hexadecimal digits each."""
     if not _HEX.fullmatch(text):

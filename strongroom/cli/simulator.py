@@ -7,12 +7,12 @@ import click
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
-from strongroom.cli.parameters import hex_bytes, pinned_pcr
+from strongroom.cli.parameters import hex_bytes, pinned_pcr, state_folder
 from strongroom.cli.readable import pcr_rows
 
 _MAX_KEY_FILE_BYTES = 65_536
 _STATE = click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), required=True, help="State folder; made when missing."
+    "--state", type=state_folder, metavar="DIR", required=True, help="State folder; made when missing."
 )
 
 
@@ -32,7 +32,11 @@ def kms(state: Path, port: int, tls: bool) -> None:
     """Serve the dev KMS on 127.0.0.1 until interrupted; prints one JSON line when it listens.
 
     It verifies attestation documents under the state folder's root and evaluates key policies. Any credentials do:
-    unknown ones are the root of account 000000000000. Its keys live as long as the process.
+    unknown ones are the root of account 000000000000. Its keys live as long as the process. Access keys of roles, to
+    try a policy that names one, are read from credentials.json in the state folder, whenever it changes:
+
+    \b
+      {"AKIAEXAMPLE": {"role_arn": "arn:aws:iam::000000000000:role/parent", "secret_access_key": "any"}}
 
     \b
     Example:  strongroom simulator kms --state ./simulated --port 4566 &

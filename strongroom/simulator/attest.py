@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha384
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-
 from attestation.measurements import parent_instance_pcr4, parent_role_pcr3
 from enclave.nsm.interface import PCR_BYTES, PCR_COUNT
 from strongroom.simulator.document import (
@@ -16,6 +13,7 @@ from strongroom.simulator.document import (
     attestation_document,
 )
 from strongroom.simulator.pki import SimulatedPKI
+from strongroom.simulator.public_keys import load_public_key
 
 SAMPLE_ROLE = "arn:aws:iam::000000000000:role/strongroom-parent"
 SAMPLE_INSTANCE = "i-0123456789abcdef0"
@@ -80,8 +78,8 @@ def _check_size(name: str, field: bytes | None, most: int) -> None:
 
 def _check_public_key(der: bytes) -> None:
     try:
-        serialization.load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        load_public_key(der)
+    except ValueError as error:
         advice = "openssl pkey -in KEY.pem -pubout -outform DER -out FILE makes one"
         raise AttestRefused(
             f"public key: expected a SubjectPublicKeyInfo in DER, got something else; {advice}"

@@ -7,11 +7,13 @@ enough to be written down octet by octet, and compared with captured answers of 
 import os
 from hashlib import sha256
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
+
+from strongroom.simulator.public_keys import load_public_key
 
 _OCTET_STRING, _SEQUENCE, _SET = b"\x04", b"\x30", b"\x31"
 _EXPLICIT_0, _EXPLICIT_1, _IMPLICIT_0 = b"\xa0", b"\xa1", b"\x80"
@@ -35,7 +37,7 @@ def ciphertext_for_recipient(plaintext: bytes, spki_der: bytes) -> bytes:
     """Seal `plaintext` to the RSA key in `spki_der`, the `public_key` of an attestation document.
 
     AES-256-CBC under a fresh key, that key under RSAES-OAEP with SHA-256; SHA-256 of `spki_der` names the
-    recipient. Raises ValueError if `spki_der` is not an RSA SubjectPublicKeyInfo.
+    recipient. Raises ValueError if `spki_der` is not the SubjectPublicKeyInfo of an RSA key, long enough for this.
     """
     key, iv = os.urandom(_KEY_BYTES), os.urandom(_IV_BYTES)
     algorithm = _definite(_SEQUENCE, _AES_256_CBC, _definite(_OCTET_STRING, iv))
@@ -62,10 +64,10 @@ def _recipient(key: bytes, spki_der: bytes) -> bytes:
 
 
 def _wrapped(key: bytes, spki_der: bytes) -> bytes:
-    public_key = serialization.load_der_public_key(spki_der)
-    if not isinstance(public_key, RSAPublicKey):
-        raise ValueError(f"expected an RSA public key, got {type(public_key).__name__}")
-    return public_key.encrypt(key, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), label=None))
+    recipient = load_public_key(spki_der)
+    if not isinstance(recipient, RSAPublicKey):
+        raise ValueError(f"expected an RSA public key, got {type(recipient).__name__}")
+    return recipient.encrypt(key, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), label=None))
 
 
 def _encrypted(plaintext: bytes, key: bytes, iv: bytes) -> bytes:

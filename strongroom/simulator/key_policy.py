@@ -1,9 +1,9 @@
 """Key policies: who may do what with one KMS key, under which conditions.
 
-Source: KMS Developer Guide, "Key policies in AWS KMS", and IAM User Guide, "Policy evaluation logic". Two choices of
-the simulator: `Resource` is ignored, since in a key policy it can only mean the key; and IAM policies are
-taken to allow everything, so a statement for the account's root admits every principal of that account. That is
-what an operator who relies on the key policy alone has to assume.
+Source: KMS Developer Guide, "Key policies in AWS KMS", KMS API Reference, "PutKeyPolicy", and IAM User Guide, "Policy
+evaluation logic". One choice of the simulator: IAM policies are taken to allow everything, so a statement for the
+account's root admits every principal of that account. That is what an operator who relies on the key policy alone has
+to assume.
 """
 
 import json
@@ -67,15 +67,17 @@ class Statement:
     except_principals: bool
     actions: tuple[str, ...]
     except_actions: bool
+    resources: tuple[str, ...]
     conditions: tuple[Condition | NullCondition, ...]
 
-    def applies(self, action: str, caller: Caller, context: Context) -> bool:
+    def applies(self, action: str, caller: Caller, context: Context, key_arn: str | None) -> bool:
         """Whether the statement speaks about this call."""
         named = any(caller.is_named_by(principal) for principal in self.principals)
         listed = any(like(pattern.lower(), action.lower()) for pattern in self.actions)
         return (
             named != self.except_principals
             and listed != self.except_actions
+            and any(key_arn is None or like(pattern, key_arn) for pattern in self.resources)
             and all(condition.holds(context) for condition in self.conditions)
         )
 
@@ -105,9 +107,12 @@ class KeyPolicy:
             tuple(_parse_statement(item) for item in (statements if isinstance(statements, list) else [statements]))
         )
 
-    def decide(self, action: str, caller: Caller, context: Context) -> Decision:
-        """Evaluate one call: any applicable Deny wins, then any applicable Allow."""
-        applicable = [item for item in self.statements if item.applies(action, caller, context)]
+    def decide(self, action: str, caller: Caller, context: Context, *, key_arn: str | None = None) -> Decision:
+        """Evaluate one call: any applicable Deny wins, then any applicable Allow.
+
+        Without a `key_arn` the key is not made yet, and whatever a statement has as `Resource` may become its name.
+        """
+        applicable = [item for item in self.statements if item.applies(action, caller, context, key_arn)]
         if any(statement.denies for statement in applicable):
             return Decision.DENIED
         return Decision.ALLOWED if applicable else Decision.NOT_ALLOWED
@@ -135,6 +140,8 @@ def _parse_statement(statement: object) -> Statement:
         except_principals=except_principals,
         actions=actions,
         except_actions=except_actions,
+        # As in KMS, which takes a statement without a Resource and gives it no effect.
+        resources=_strings(statement["Resource"]) if "Resource" in statement else (),
         conditions=parse_conditions(statement.get("Condition", {})),
     )
 

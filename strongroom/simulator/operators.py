@@ -25,8 +25,10 @@ def like(pattern: str, value: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    pieces = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
-    return re.compile("".join(pieces), re.DOTALL)
+    first, *rest = ("".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*"))
+    # Every part but the last may take the first place it fits, for good: "*a*a*a*b" must not try all the others.
+    between = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return re.compile(first + between + "".join(f".*{part}" for part in rest[-1:]), re.DOTALL)
 
 
 def _equal(pattern: str, value: str) -> bool:

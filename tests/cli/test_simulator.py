@@ -81,6 +81,12 @@ def test_a_damaged_state_folder_is_no_traceback(tmp_path: Path) -> None:
     failed(strongroom("simulator", "root", "--state", tmp_path / "file"))
 
 
+def test_a_variable_that_nobody_set_is_no_state_folder() -> None:
+    for command in (["root"], ["kms"], ["attest", "--public-key", __file__, "--out", "out"]):
+        assert "empty" in failed(strongroom("simulator", *command, "--state", ""))
+    assert not Path("pki").exists()
+
+
 def test_a_port_in_use_is_no_traceback(tmp_path: Path) -> None:
     with dev_kms(tmp_path) as announced:
         failed(strongroom("simulator", "kms", "--state", tmp_path, "--port", str(announced["port"])))
@@ -225,6 +231,19 @@ def test_by_hand_a_second_account_opens_nothing(trial: Trial, key_file: Path) ->
     with pytest.raises(ClientError, match="IncorrectKeyException"):
         trial.kms.decrypt(KeyId=trial.key_arn, CiphertextBlob=planted, EncryptionContext=CONTEXT)
     other.close()
+
+
+def test_by_hand_a_role_is_named_as_the_help_says(tmp_path: Path) -> None:
+    shown = strongroom("simulator", "kms", "--help").stdout.decode()
+    line = next(line for line in shown.splitlines() if "role_arn" in line)
+    (tmp_path / "credentials.json").write_text(line)
+    with dev_kms(tmp_path) as announced:
+        kms = new_client(announced["url"], "AKIAEXAMPLE", "any")
+        assert kms.create_key()["KeyMetadata"]["AWSAccountId"] == "000000000000"
+        with pytest.raises(ClientError, match="InvalidSignature"):
+            new_client(announced["url"], "AKIAEXAMPLE", "another").create_key()
+        kms.close()
+    gc.collect()
 
 
 def test_by_hand_the_image_opens_its_secret(trial: Trial, key_file: Path, rsa_key: rsa.RSAPrivateKey) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.documents import AttestationDocument
@@ -27,6 +27,12 @@ KEY = (
     .public_key()
     .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 )
+PKCS1 = (
+    rsa.generate_private_key(65537, 2048)
+    .public_key()
+    .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+)
+UNKNOWN = bytes.fromhex("300f300a06062a03040506073000030100")
 
 
 def asked(
@@ -41,8 +47,8 @@ def asked(
 
 @pytest.mark.parametrize(
     "public_key",
-    [b"", b"\x30", KEY + b"x", KEY[:-1], b"-----BEGIN PUBLIC KEY-----\n"],
-    ids=["nothing", "a byte", "a byte more", "a byte less", "PEM"],
+    [b"", b"\x30", KEY + b"x", KEY[:-1], b"-----BEGIN PUBLIC KEY-----\n", PKCS1, UNKNOWN],
+    ids=["nothing", "a byte", "a byte more", "a byte less", "PEM", "PKCS #1", "unknown algorithm"],
 )
 def test_a_key_that_is_no_spki_is_refused(public_key: bytes) -> None:
     with pytest.raises(AttestRefused, match="openssl"):

@@ -11,6 +11,7 @@ from strongroom.simulator.conditions import PolicyError
 from strongroom.simulator.key_policy import MAX_POLICY_BYTES, Caller, Decision, KeyPolicy
 
 ACCOUNT = "000000000000"
+KEY_ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
 ROOT = Caller.root_of(ACCOUNT)
 ROLE = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:role/Enclave")
 STRANGER = Caller("111111111111", "arn:aws:iam::111111111111:role/Enclave")
@@ -30,8 +31,9 @@ def decide(
     action: str = "kms:Decrypt",
     caller: Caller = ROLE,
     context: dict[str, tuple[str, ...]] | None = None,
+    key_arn: str | None = KEY_ARN,
 ) -> Decision:
-    return policy(*statements).decide(action, caller, context or {})
+    return policy(*statements).decide(action, caller, context or {}, key_arn=key_arn)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,8 @@ def test_a_document_of_another_shape_is_refused(document: str) -> None:
         {"Action": []},
         {"Action": 1},
         {"NotAction": "kms:Encrypt"},
+        {"Resource": []},
+        {"NotResource": "*"},
         {"Condition": []},
         {"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2026-13-01"}}},
         {"Conditions": {}},
@@ -124,6 +128,32 @@ def test_actions(pattern: object, action: str, matches: bool) -> None:
     assert allowed is matches
 
 
+@pytest.mark.parametrize(
+    ("resource", "applies"),
+    [
+        ("*", True),
+        (KEY_ARN, True),
+        (["arn:aws:s3:::bucket", KEY_ARN], True),
+        (f"arn:aws:kms:*:{ACCOUNT}:key/*", True),
+        (KEY_ARN[:-1] + "0", False),
+        (KEY_ARN.rpartition("/")[2], False),
+        ("arn:aws:kms:eu-west-1:*", False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_statement_without_this_key_as_resource_has_no_effect(effect: str, resource: object, applies: bool) -> None:
+    """A floor that forgets `Resource` denies nothing, and KMS takes the policy without a word."""
+    decision = decide(statement(), statement(Effect=effect, Resource=resource, Action="kms:*"))
+    assert (decision is Decision.DENIED) == (applies and effect == "Deny")
+    assert (decide(statement(Resource=resource)) is Decision.ALLOWED) == applies
+
+
+def test_a_key_that_is_not_made_yet_is_every_resource_but_none() -> None:
+    assert decide(statement(Resource=KEY_ARN), key_arn=None) is Decision.ALLOWED
+    assert decide(statement(Resource=None), key_arn=None) is Decision.NOT_ALLOWED
+
+
 def test_not_action_and_not_principal() -> None:
     every_other = statement(Action=None, NotAction="kms:Decrypt")
     assert decide(every_other) is Decision.NOT_ALLOWED
@@ -146,7 +176,7 @@ def test_a_deny_wins_in_any_order(order: int) -> None:
 
 def test_a_single_statement_needs_no_list() -> None:
     document = json.dumps({"Statement": statement()})
-    assert KeyPolicy.from_json(document).decide("kms:Decrypt", ROLE, {}) is Decision.ALLOWED
+    assert KeyPolicy.from_json(document).decide("kms:Decrypt", ROLE, {}, key_arn=KEY_ARN) is Decision.ALLOWED
 
 
 def test_the_compilers_policy_admits_its_tuples_and_no_mix() -> None:

@@ -7,7 +7,7 @@ from strongroom.simulator.kms.backend import Backend, without_nulls
 from strongroom.simulator.kms.errors import KMSError
 from strongroom.simulator.kms.grants import retire_grant
 from strongroom.simulator.kms.request import Answer, Request
-from strongroom.simulator.kms.steps import check_usable
+from strongroom.simulator.kms.steps import SYMMETRIC, check_usable
 
 ON_A_KEY = frozenset(
     {
@@ -19,7 +19,6 @@ ON_A_KEY = frozenset(
         "EnableKeyRotation",
         "GetKeyPolicy",
         "GetKeyRotationStatus",
-        "GetPublicKey",
         "ListGrants",
         "ListKeyPolicies",
         "ListKeyRotations",
@@ -62,7 +61,6 @@ NOT_OFFERED = frozenset(
 
 _DEFAULTS: dict[str, object] = {
     "KeyUsage": "ENCRYPT_DECRYPT",
-    "KeySpec": "SYMMETRIC_DEFAULT",
     "MultiRegion": False,
     "Origin": "AWS_KMS",
 }
@@ -73,7 +71,9 @@ def create_key(backend: Backend, request: Request) -> Answer:
     policy = request.optional_text("Policy", most=131_072)
     if policy is not None:
         check_new_policy(request, policy)
-    return _described(backend.call("CreateKey", {**_DEFAULTS, **request.members}))
+    spec = request.optional_text("CustomerMasterKeySpec") or SYMMETRIC  # the old name of KeySpec
+    members = {**_DEFAULTS, "KeySpec": spec, **without_nulls(dict(request.members))}
+    return _described(backend.call("CreateKey", members))
 
 
 def describe_key(backend: Backend, request: Request) -> Answer:
@@ -88,7 +88,7 @@ def put_key_policy(backend: Backend, request: Request) -> Answer:
     key = backend.key(request.text("KeyId"))
     authorize(request, key)
     policy = request.text("Policy", most=131_072)
-    check_new_policy(request, policy)
+    check_new_policy(request, policy, key_arn=key.arn)
     return backend.call("PutKeyPolicy", {"PolicyName": "default", "Policy": policy}, on=key)
 
 
@@ -120,7 +120,17 @@ def using_a_key(backend: Backend, request: Request) -> Answer:
     key = backend.key(request.text("KeyId"))
     authorize(request, key)
     check_usable(key)
-    return backend.call(request.operation, request.members, on=key)
+    return backend.call(request.operation, request.members, on=key) | {"KeyId": key.arn}
+
+
+def get_public_key(backend: Backend, request: Request) -> Answer:
+    """API_GetPublicKey. moto has a public key for every key, also for those that are one secret."""
+    key = backend.key(request.text("KeyId"))
+    authorize(request, key)
+    if key.key_spec == SYMMETRIC or key.key_spec.startswith("HMAC"):
+        raise KMSError("UnsupportedOperationException", f"{key.arn} has no public key.")
+    check_usable(key)
+    return backend.call(request.operation, request.members, on=key) | {"KeyId": key.arn}
 
 
 def on_the_account(backend: Backend, request: Request) -> Answer:
@@ -141,6 +151,7 @@ OPERATIONS: dict[str, Callable[[Backend, Request], Answer]] = {
     "UpdateAlias": set_alias,
     "DeleteAlias": delete_alias,
     "RetireGrant": retire_grant,
+    "GetPublicKey": get_public_key,
     **dict.fromkeys(ON_A_KEY, on_a_key),
     **dict.fromkeys(USING_A_KEY, using_a_key),
     **dict.fromkeys(ON_THE_ACCOUNT, on_the_account),

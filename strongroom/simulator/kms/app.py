@@ -18,7 +18,7 @@ from strongroom.simulator.nsm import wall_clock_ms
 from strongroom.simulator.pki import SimulatedPKI
 
 MAX_BODY_BYTES = 1 << 20
-_TARGET_PREFIX = "TrentService."
+_SERVICE = "TrentService"
 OPERATIONS = cryptographic.OPERATIONS | asymmetric.OPERATIONS | administrative.OPERATIONS
 """What each operation of KMS does here, by the name in `X-Amz-Target`."""
 
@@ -60,8 +60,8 @@ class DevKMS:
             await _respond(send, error.status, error.to_json())
 
     def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        operation = headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
-        if (method, path) != ("POST", "/") or operation not in OPERATIONS:
+        service, _, operation = headers.get("x-amz-target", "").partition(".")
+        if (method, path, service) != ("POST", "/", _SERVICE) or operation not in OPERATIONS:
             raise KMSError("UnknownOperationException", "expected POST / with an operation of KMS in X-Amz-Target")
         at_ms = self._clock()
         caller = self._callers.identify(headers, body, at_s=at_ms / 1000)

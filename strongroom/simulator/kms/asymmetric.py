@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -12,6 +11,7 @@ from strongroom.simulator.kms.backend import Backend
 from strongroom.simulator.kms.errors import KMSError, validation
 from strongroom.simulator.kms.request import Answer, Request
 from strongroom.simulator.kms.steps import base64, check_dry_run, check_usable, disclosed, key_for_sealing, sealed
+from strongroom.simulator.public_keys import load_public_key
 
 MAX_PUBLIC_KEY_BYTES = 8192
 
@@ -88,8 +88,8 @@ def _new_pair(backend: Backend, request: Request) -> tuple[Answer, bytes]:
 
 def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
     try:
-        key = serialization.load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        key = load_public_key(der)
+    except ValueError as error:
         raise validation("Value at 'publicKey': expected a SubjectPublicKeyInfo in DER") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise validation(f"Value at 'publicKey': expected an elliptic curve key, got {type(key).__name__}")

@@ -70,7 +70,7 @@ def _decide(request: Request, key: Key, operation: str, context: Mapping[str, st
     if request.caller.account != key.account_id and operation not in _ACROSS_ACCOUNTS:
         return Decision.NOT_ALLOWED
     conditions = _conditions(request, key, context)
-    decision = parsed_policy(key.policy).decide(f"kms:{operation}", request.caller, conditions)
+    decision = parsed_policy(key.policy).decide(f"kms:{operation}", request.caller, conditions, key_arn=key.arn)
     if decision is Decision.NOT_ALLOWED and granted(key, operation, request.caller, context):
         return Decision.ALLOWED
     return decision
@@ -85,7 +85,7 @@ def parsed_policy(document: str) -> KeyPolicy:
         raise KMSError("MalformedPolicyDocumentException", str(error)) from error
 
 
-def check_new_policy(request: Request, document: str) -> None:
+def check_new_policy(request: Request, document: str, *, key_arn: str | None = None) -> None:
     """Refuse a policy that cannot be read, or that would lock its author out of changing it again.
 
     Raises `KMSError` (LimitExceededException, MalformedPolicyDocumentException), as PutKeyPolicy and CreateKey do.
@@ -95,7 +95,8 @@ def check_new_policy(request: Request, document: str) -> None:
     policy = parsed_policy(document)
     if request.flag("BypassPolicyLockoutSafetyCheck"):
         return
-    if policy.decide("kms:PutKeyPolicy", request.caller, _global_conditions(request)) is not Decision.ALLOWED:
+    conditions = _global_conditions(request)
+    if policy.decide("kms:PutKeyPolicy", request.caller, conditions, key_arn=key_arn) is not Decision.ALLOWED:
         raise KMSError(
             "MalformedPolicyDocumentException",
             "The new key policy will not allow you to update the key policy in the future.",
@@ -123,5 +124,7 @@ def _global_conditions(request: Request) -> dict[str, tuple[str, ...]]:
         "aws:epochtime": (str(request.at_ms // 1000),),
         "aws:principalarn": (request.caller.arn,),
         "aws:principalaccount": (request.caller.account,),
+        # KMS itself has no other way in; plain HTTP here stands for it.
+        "aws:securetransport": ("true",),
         "kms:calleraccount": (request.caller.account,),
     }

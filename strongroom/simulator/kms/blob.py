@@ -1,12 +1,14 @@
 """Ciphertext blobs: AES-256-GCM under a KMS key, bound to the key's ARN and the encryption context.
 
 moto's own blobs join the context's names and values without separators, so that different contexts can open the
-same blob, and cut the ids of multi-Region keys. Hence these.
+same blob, and cut the ids of multi-Region keys. Hence these. A checksum of the header tells an altered blob, which is
+invalid, from a whole one whose key does not exist, which is denied.
 """
 
 import json
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from strongroom.simulator.kms.errors import invalid_ciphertext
 
 _VERSION = b"strongroom dev KMS 1\0"
+_CHECKSUM_BYTES = 8
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 MAX_BLOB_BYTES = 6144
@@ -23,7 +26,7 @@ def seal(plaintext: bytes, *, key_arn: str, material: bytes, context: Mapping[st
     """A blob of `plaintext` that opens only under the same key and an equal `context`."""
     nonce = os.urandom(_NONCE_BYTES)
     header = _VERSION + bytes([len(key_arn)]) + key_arn.encode("ascii")
-    return header + nonce + AESGCM(material).encrypt(nonce, plaintext, _aad(header, context))
+    return header + _checksum(header) + nonce + AESGCM(material).encrypt(nonce, plaintext, _aad(header, context))
 
 
 def key_arn_of(blob: bytes) -> str:
@@ -45,9 +48,14 @@ def _split(blob: bytes) -> tuple[bytes, bytes, bytes]:
     if not blob.startswith(_VERSION) or len(blob) < start:
         raise invalid_ciphertext()
     end = start + blob[start - 1]
-    if len(blob) < end + _NONCE_BYTES + _TAG_BYTES or not blob[:end].removeprefix(_VERSION)[1:].isascii():
+    header, checksum, sealed = blob[:end], blob[end : end + _CHECKSUM_BYTES], blob[end + _CHECKSUM_BYTES :]
+    if checksum != _checksum(header) or not header[start:].isascii() or len(sealed) < _NONCE_BYTES + _TAG_BYTES:
         raise invalid_ciphertext()
-    return blob[:end], blob[end : end + _NONCE_BYTES], blob[end + _NONCE_BYTES :]
+    return header, sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+
+
+def _checksum(header: bytes) -> bytes:
+    return sha256(header).digest()[:_CHECKSUM_BYTES]
 
 
 def _aad(header: bytes, context: Mapping[str, str]) -> bytes:

@@ -27,6 +27,7 @@ _KEY_SPEC_BYTES = {"AES_128": 16, "AES_256": 32}
 
 def decrypt(backend: Backend, request: Request) -> Answer:
     """API_Decrypt."""
+    _check_algorithm(request, "EncryptionAlgorithm")
     context = request.encryption_context()
     blob = request.octets("CiphertextBlob", most=blobs.MAX_BLOB_BYTES)
     key = _key_of_blob(backend, blob)
@@ -40,6 +41,7 @@ def decrypt(backend: Backend, request: Request) -> Answer:
 
 def encrypt(backend: Backend, request: Request) -> Answer:
     """API_Encrypt."""
+    _check_algorithm(request, "EncryptionAlgorithm")
     plaintext = request.octets("Plaintext", most=MAX_PLAINTEXT_BYTES)
     key = key_for_sealing(backend, request)
     check_dry_run(request)
@@ -77,6 +79,8 @@ def generate_random(backend: Backend, request: Request) -> Answer:
 
 def re_encrypt(backend: Backend, request: Request) -> Answer:
     """API_ReEncrypt; judged twice, as kms:ReEncryptFrom on the old key and kms:ReEncryptTo on the new one."""
+    _check_algorithm(request, "SourceEncryptionAlgorithm")
+    _check_algorithm(request, "DestinationEncryptionAlgorithm")
     blob = request.octets("CiphertextBlob", most=blobs.MAX_BLOB_BYTES)
     source, source_context = _key_of_blob(backend, blob), request.encryption_context("SourceEncryptionContext")
     _check_expected_key(backend, request.optional_text("SourceKeyId"), source)
@@ -89,7 +93,8 @@ def re_encrypt(backend: Backend, request: Request) -> Answer:
     plaintext = blobs.open_(blob, material=source.key_material, context=source_context)
     check_dry_run(request)
     moved = blobs.seal(plaintext, key_arn=target.arn, material=target.key_material, context=target_context)
-    return {"CiphertextBlob": base64(moved), "SourceKeyId": source.arn, "KeyId": target.arn}
+    algorithms = {"SourceEncryptionAlgorithm": SYMMETRIC, "DestinationEncryptionAlgorithm": SYMMETRIC}
+    return {"CiphertextBlob": base64(moved), "SourceKeyId": source.arn, "KeyId": target.arn, **algorithms}
 
 
 OPERATIONS: dict[str, Callable[[Backend, Request], Answer]] = {
@@ -120,6 +125,11 @@ def _check_expected_key(backend: Backend, name: str | None, actual: Key) -> None
             "IncorrectKeyException",
             "The key ID in the request does not identify a CMK that can perform this operation.",
         )
+
+
+def _check_algorithm(request: Request, name: str) -> None:
+    if request.optional_text(name) not in (None, SYMMETRIC):
+        raise KMSError("InvalidKeyUsageException", f"{name}: the simulator encrypts with {SYMMETRIC} only.")
 
 
 def _data_key_bytes(request: Request) -> int:

@@ -30,11 +30,11 @@ class Recipient:
     conditions: Context
 
     def seal(self, plaintext: bytes) -> str:
-        """`CiphertextForRecipient` in base64. Raises `KMSError` if the document's key is not RSA."""
+        """`CiphertextForRecipient` in base64. Raises `KMSError` if the document's key is unfit."""
         try:
             return b64encode(ciphertext_for_recipient(plaintext, self.public_key)).decode()
         except ValueError as error:
-            raise validation("The attestation document's public key is not an RSA key.") from error
+            raise validation(f"The attestation document's public key cannot be used: {error}") from error
 
 
 def verified_recipient(member: object, *, anchor: SimulatedTrustAnchor, at_ms: int) -> Recipient:

@@ -63,6 +63,8 @@ async def test_a_body_that_is_no_object_is_refused(app: DevKMS, body: bytes) -> 
     [
         {"target": "TrentService.ListKey"},
         {"target": ""},
+        {"target": "ListKeys"},
+        {"target": "DynamoDB.ListKeys"},
         {"target": "TrentService.__init__"},
         {"method": "GET"},
         {"path": "/moto-api/reset"},
@@ -110,6 +112,12 @@ async def test_what_moto_cannot_carry_out_is_a_validation_error(app: DevKMS) -> 
     status, answer = await ask(app, members, target="TrentService.TagResource")
     assert (status, answer["__type"]) == (400, "ValidationException")
     assert "moto" in answer["message"]
+
+
+async def test_null_is_as_good_as_nothing_for_a_new_key(app: DevKMS) -> None:
+    members = json.dumps(dict.fromkeys(("KeyUsage", "KeySpec", "Policy", "Description", "Tags", "Origin")))
+    status, made = await ask(app, members.encode(), target="TrentService.CreateKey")
+    assert (status, made["KeyMetadata"]["KeyUsage"]) == (200, "ENCRYPT_DECRYPT")
 
 
 async def test_a_request_without_signature_is_refused(app: DevKMS) -> None:

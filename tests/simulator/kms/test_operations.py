@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from botocore.exceptions import ClientError
@@ -137,6 +137,53 @@ def test_signing_keys_do_not_encrypt(operator: KMSClient) -> None:
     assert refused == "DisabledException"
 
 
+def test_keys_that_are_one_secret_have_no_public_key(operator: KMSClient, key: str) -> None:
+    mac = operator.create_key(KeyUsage="GENERATE_VERIFY_MAC", KeySpec="HMAC_256")["KeyMetadata"]["Arn"]
+    assert code_of(lambda: operator.get_public_key(KeyId=key)) == "UnsupportedOperationException"
+    assert code_of(lambda: operator.get_public_key(KeyId=mac)) == "UnsupportedOperationException"
+
+
+def test_what_a_key_did_is_answered_with_its_arn(operator: KMSClient) -> None:
+    pair = operator.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+    assert operator.get_public_key(KeyId=pair["KeyId"])["KeyId"] == pair["Arn"]
+    mac = operator.create_key(KeyUsage="GENERATE_VERIFY_MAC", KeySpec="HMAC_256")["KeyMetadata"]
+    assert operator.generate_mac(KeyId=mac["KeyId"], Message=b"m", MacAlgorithm="HMAC_SHA_256")["KeyId"] == mac["Arn"]
+
+
+def test_the_old_name_of_the_key_spec_is_known(operator: KMSClient) -> None:
+    made = operator.create_key(CustomerMasterKeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    assert (made["KeySpec"], made["KeyUsage"]) == ("RSA_2048", "SIGN_VERIFY")
+
+
+def test_an_algorithm_that_is_not_the_keys_is_refused(operator: KMSClient, key: str) -> None:
+    rsa: Literal["RSAES_OAEP_SHA_256"] = "RSAES_OAEP_SHA_256"
+    sealed = operator.encrypt(KeyId=key, Plaintext=b"x", EncryptionAlgorithm="SYMMETRIC_DEFAULT")["CiphertextBlob"]
+    calls: list[Callable[[], object]] = [
+        lambda: operator.encrypt(KeyId=key, Plaintext=b"x", EncryptionAlgorithm=rsa),
+        lambda: operator.decrypt(CiphertextBlob=sealed, EncryptionAlgorithm=rsa),
+        lambda: operator.re_encrypt(CiphertextBlob=sealed, DestinationKeyId=key, SourceEncryptionAlgorithm=rsa),
+        lambda: operator.re_encrypt(CiphertextBlob=sealed, DestinationKeyId=key, DestinationEncryptionAlgorithm=rsa),
+    ]
+    assert {code_of(call) for call in calls} == {"InvalidKeyUsageException"}
+
+
+def test_kms_is_always_reached_securely(operator: KMSClient) -> None:
+    insecure = statement(Effect="Deny", Condition={"BoolIfExists": {"aws:SecureTransport": "false"}})
+    secure = statement(Condition={"Bool": {"aws:SecureTransport": "true"}})
+    made = operator.create_key(Policy=policy(secure, insecure))["KeyMetadata"]["Arn"]
+    assert operator.encrypt(KeyId=made, Plaintext=b"x")["KeyId"] == made
+
+
+def test_a_statement_for_another_key_allows_nothing_on_this_one(operator: KMSClient, key: str) -> None:
+    own, foreign = (statement(Resource=resource, Action="kms:Encrypt") for resource in (key, key[:-12] + "0" * 12))
+    for allowed, here in ((own, True), (foreign, False)):
+        operator.put_key_policy(KeyId=key, Policy=policy(ADMINISTERED, allowed))
+        if here:
+            operator.encrypt(KeyId=key, Plaintext=b"x")
+        else:
+            assert code_of(lambda: operator.encrypt(KeyId=key, Plaintext=b"x")) == "AccessDeniedException"
+
+
 def test_a_key_on_its_way_out_is_in_an_invalid_state(operator: KMSClient, key: str) -> None:
     operator.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     assert code_of(lambda: operator.encrypt(KeyId=key, Plaintext=b"x")) == "KMSInvalidStateException"
@@ -164,6 +211,7 @@ def test_re_encryption_is_judged_on_both_keys(operator: KMSClient, key: str) -> 
         DestinationEncryptionContext={"model": "m"},
     )
     assert (moved["SourceKeyId"], moved["KeyId"]) == (key, guarded)
+    assert {moved["SourceEncryptionAlgorithm"], moved["DestinationEncryptionAlgorithm"]} == {"SYMMETRIC_DEFAULT"}
     assert code_of(lambda: operator.decrypt(CiphertextBlob=moved["CiphertextBlob"])) == "AccessDeniedException"
 
 

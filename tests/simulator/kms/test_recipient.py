@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from mypy_boto3_kms import KMSClient
 
 from strongroom.simulator.document import signed
+from strongroom.simulator.kms.blob import seal
 from strongroom.simulator.nsm import wall_clock_ms
 from strongroom.simulator.pki import LEAF_LIFETIME_S, SimulatedPKI
 from tests.simulator.helpers import IMAGE, INSTANCE_ID, ROLE_ARN, booted_nsm, open_cms, spki
@@ -139,17 +140,23 @@ def test_a_garbage_blob_is_invalid(case: Case, blob: bytes) -> None:
     assert case.refusal(CiphertextBlob=blob) == ("InvalidCiphertextException", "")
 
 
-def test_an_altered_blob_is_invalid(case: Case) -> None:
-    assert (
-        case.refusal(CiphertextBlob=case.wrapped[:-1] + bytes([case.wrapped[-1] ^ 1]))[0]
-        == "InvalidCiphertextException"
-    )
-    assert case.refusal(CiphertextBlob=case.wrapped[:-30])[0] == "InvalidCiphertextException"
+@pytest.mark.parametrize("named", [True, False], ids=["a named key", "no key named"])
+@pytest.mark.parametrize("part", range(16))
+def test_an_altered_blob_is_invalid(case: Case, part: int, named: bool) -> None:
+    altered = bytearray(case.wrapped)
+    altered[part * (len(altered) - 1) // 15] ^= 1
+    key: dict[str, None] = {} if named else {"KeyId": None}
+    assert case.refusal(CiphertextBlob=bytes(altered), **key)[0] == "InvalidCiphertextException"
+
+
+def test_a_blob_cut_short_is_invalid(case: Case) -> None:
+    for length in (30, 60, len(case.wrapped) - 10):
+        assert case.refusal(CiphertextBlob=case.wrapped[:-length])[0] == "InvalidCiphertextException"
 
 
 def test_a_blob_of_a_key_that_does_not_exist_is_denied(case: Case) -> None:
-    at = case.wrapped.index(b"key/") + 4
-    unknown = case.wrapped[:at] + b"00000000" + case.wrapped[at + 8 :]
+    gone = case.key_arn.rpartition("/")[0] + "/00000000-0000-0000-0000-000000000000"
+    unknown = seal(b"x", key_arn=gone, material=bytes(32), context=CONTEXT)
     code, message = case.refusal(CiphertextBlob=unknown)
     assert (code, "does not exist" in message) == ("AccessDeniedException", True)
 
@@ -186,9 +193,18 @@ def test_a_document_with_a_key_that_is_not_rsa_is_refused(case: Case, served: Se
         .public_key()
         .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
-    for public_key in (der, b"no key"):
+    unknown_algorithm = bytes.fromhex("300f300a06062a03040506073000030100")
+    for public_key in (der, b"no key", unknown_algorithm):
         document = booted_nsm(served.state_dir).attest(public_key=public_key)
         assert replace(case, document=document).refusal()[0] == "ValidationException"
+
+
+def test_a_document_with_a_bare_rsa_key_is_refused(case: Case, served: Served, rsa_key: rsa.RSAPrivateKey) -> None:
+    """PKCS #1, where a SubjectPublicKeyInfo belongs."""
+    bare = rsa_key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    document = booted_nsm(served.state_dir).attest(public_key=bare)
+    code, message = replace(case, document=document).refusal()
+    assert (code, "PKCS #1" in message) == ("ValidationException", True)
 
 
 def nitrotpm_document(served: Served, public_key: bytes) -> bytes:
