@@ -16,7 +16,7 @@ from attestation.compiler import window_conditions
 from attestation.key_policy.attested import pins
 from attestation.key_policy.findings import Finding, error, warning
 from attestation.key_policy.floors import floor_of
-from attestation.key_policy.statements import Statement, UnreadableStatementError, read_statements
+from attestation.key_policy.statements import Condition, Statement, UnreadableStatementError, read_statements
 from attestation.policy import Measurements
 
 MAX_COMBINATIONS = 256
@@ -93,7 +93,7 @@ def releases(policy: Mapping[str, object]) -> Iterator[Release]:
     except UnreadableStatementError:
         return
     floors = [floor for statement in statements if (floor := floor_of(statement)) is not None]
-    allowed = [(pcr, frozenset(value.lower() for value in condition.values)) for pcr, condition in floors]
+    allowed = [(pcr, _compared(condition)) for pcr, condition in floors]
     for statement in statements:
         if statement.effect == "Allow" and statement.reaches("kms:decrypt"):
             for release in _combinations(statement):
@@ -105,12 +105,18 @@ def _combinations(statement: Statement) -> Iterator[Release]:
     alternatives: dict[int, set[bytes]] = {}
     for pcr, condition in pins(statement):
         if all(_MEASUREMENT.fullmatch(value) for value in condition.values):  # else a wildcard: it pins nothing
-            values = {bytes.fromhex(value) for value in condition.values}
+            values = {bytes.fromhex(value) for value in _compared(condition) if value == value.lower()}
             alternatives[pcr] = alternatives.get(pcr, values) & values
     if math.prod(len(values) for values in alternatives.values()) > MAX_COMBINATIONS:
         alternatives = {pcr: values for pcr, values in alternatives.items() if len(values) == 1}
     for chosen in product(*alternatives.values()):
         yield Release(statement.name, dict(zip(alternatives, chosen, strict=True)), _window(statement))
+
+
+def _compared(condition: Condition) -> frozenset[str]:
+    """The values as KMS compares them with its own, which are in lower case."""
+    ignored = condition.operator.endswith("ignorecase")
+    return frozenset(value.lower() if ignored else value for value in condition.values)
 
 
 def _window(statement: Statement) -> frozenset[_Date]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from attestation.errors import PolicyError
 from attestation.key_policy.attested import REQUIRED_PCRS
 from attestation.key_policy.linter import MAX_TUPLES
-from attestation.key_policy.principals import is_named, is_role
+from attestation.key_policy.principals import is_named, role_of
 from attestation.key_policy.text import MAX_KEY_POLICY_BYTES
 from attestation.policy import Measurements
 
@@ -59,11 +59,11 @@ def compile_key_policy(
 ) -> dict[str, object]:
     """The policy of the key ``key_arn``, which decrypts only for enclaves with one of ``measurements``.
 
-    One or two tuples, each with PCR0, 1, 2, 16 and 17. Administrators belong to the key's account, and are its root
-    where none is named; they get management without Decrypt, ReEncrypt* and CreateGrant. Sealers get Encrypt and
-    GenerateDataKey. Nothing is sealed or opened but under an encryption context with one of ``purposes``. A tuple's
-    window becomes date conditions. ReEncryptFrom is denied to everyone: it carries no attestation document.
-    Raises PolicyError.
+    One or two tuples, each with PCR0, 1, 2, 16 and 17. The runtime role and the administrators belong to the key's
+    account; administrators are its root where none is named, and get management without Decrypt, ReEncrypt* and
+    CreateGrant. Sealers get Encrypt and GenerateDataKey. Nothing is sealed or opened but under an encryption context
+    with one of ``purposes``. A tuple's window becomes date conditions. ReEncryptFrom is denied to everyone: it carries
+    no attestation document. Raises PolicyError.
     """
     partition, account = _parts(key_arn)
     administrators = administrator_arns or (f"arn:{partition}:iam::{account}:root",)
@@ -158,11 +158,15 @@ def _check_principals(
 ) -> None:
     if not all(is_named(each, partition, account) for each in administrators):
         raise PolicyError(f"expected administrators by ARN in {partition} account {account}")
-    if not is_named(runtime_role, partition) or not is_role(runtime_role, runtime_role):
-        raise PolicyError(f"expected the runtime role's ARN in partition {partition}")
+    if not is_named(runtime_role, partition, account) or role_of(runtime_role) is None:
+        raise PolicyError(
+            f"runtime role: expected arn:{partition}:iam::{account}:role/<name>, got {runtime_role!r:.100}; "
+            "KMS shows a key's policy to its own account only, and the enclave checks that policy: "
+            "create a role in the key's account for the parent to assume"
+        )
     if not all(is_named(each, partition) for each in sealers):
         raise PolicyError(f"expected sealers by ARN in partition {partition}")
-    if any(is_role(each, runtime_role) for each in administrators):  # IAM names are unique whatever their path
+    if role_of(runtime_role) in map(role_of, administrators):  # IAM names are unique whatever their path
         raise PolicyError("expected administrators other than the runtime role, which the parent holds")
 
 

@@ -57,7 +57,7 @@ def lint_release(statement: Statement) -> Iterator[Finding]:
         yield warning("any-parent-role", f"{name}: any account's parent instance will do", "pin PCR3 as well")
     if statement.for_everyone:
         yield warning("any-principal", f"{name}: allows every principal", "name the runtime role")
-    if mixed := [c.key for c in statement.conditions if pcr_of(c) is not None and len(c.values) > 1]:
+    if mixed := [c.key for c in statement.conditions if pcr_of(c) is not None and len(set(c.values)) > 1]:
         yield error(
             "mixed-tuples",
             f"{name}: {len(mixed)} PCRs list several values, so that parts of different releases pass together",
@@ -88,20 +88,21 @@ def lint_values(statement: Statement) -> Iterator[Finding]:
                 "use kms:RecipientAttestation:PCR0 to PCR31",
             )
         if condition.operator != "null":
-            yield from _lint_measurements(statement.name, condition)
+            yield from _lint_measurements(statement, condition)
 
 
-def _lint_measurements(name: str, condition: Condition) -> Iterator[Finding]:
+def _lint_measurements(statement: Statement, condition: Condition) -> Iterator[Finding]:
+    refused_by_name = statement.effect == "Deny" and condition.operator in _POSITIVE
     for value in condition.values or ("",):
-        if value == ZERO.hex():
+        if value == ZERO.hex() and not refused_by_name:
             yield error(
                 "zero-measurement",
-                f"{name}: {condition.key:.60} is zero, as in every debug enclave",
+                f"{statement.name}: {condition.key:.60} is zero, as in every debug enclave",
                 "pin the values of a production build",
             )
         elif not _MEASUREMENT.fullmatch(value):
             yield error(
                 "bad-measurement",
-                f"{name}: {condition.key:.60} has a value with wildcards or of another form",
+                f"{statement.name}: {condition.key:.60} has a value with wildcards or of another form",
                 "give 96 hexadecimal digits",
             )

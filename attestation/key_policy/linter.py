@@ -6,12 +6,14 @@ A key policy shows much, not all: the linter never says that there is no way aro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from attestation.key_policy import attested
 from attestation.key_policy.findings import Finding, error, warning
 from attestation.key_policy.floors import lint_floors
+from attestation.key_policy.foreign import lint_foreign
 from attestation.key_policy.powers import lint_powers
+from attestation.key_policy.principals import role_of
 from attestation.key_policy.statements import Statement, UnreadableStatementError, read_statements
 
 MAX_TUPLES = 2
@@ -74,21 +76,31 @@ def lint_grants(grants: Sequence[object]) -> Iterator[Finding]:
 def lint_policy(
     policy: Mapping[str, object], runtime_role_arn: str | None, account: str | None = None
 ) -> Iterator[Finding]:
-    """Findings on the parsed policy of a key in ``account``; without the role or the account fewer can be made."""
+    """Findings on the parsed policy of a key in ``account``; without the account fewer can be made.
+
+    A role that may decrypt for an enclave is a runtime role, and so is the one that is named.
+    """
     try:
         statements = read_statements(policy)
     except UnreadableStatementError as unreadable:
         yield error("unreadable-policy", f"{unreadable}", "write the policy with the key policy compiler")
         return
+    runtime_roles = _runtime_roles(statements, runtime_role_arn)
     for statement in statements:
         yield from attested.lint_values(statement)
         if statement.effect == "Allow":
-            yield from _lint_allow(statement, runtime_role_arn, account)
+            yield from _lint_allow(statement, runtime_roles, account)
     yield from lint_floors(statements)
     yield from _lint_count(statements)
 
 
-def _lint_allow(statement: Statement, runtime_role_arn: str | None, account: str | None) -> Iterator[Finding]:
+def _runtime_roles(statements: tuple[Statement, ...], named: str | None) -> frozenset[tuple[str, str]]:
+    releases = (each for each in statements if each.effect == "Allow" and attested.releasing(each))
+    principals = [each for release in releases if attested.pins(release) for each in release.principals]
+    return frozenset(role for each in [named or "", *principals] if (role := role_of(each)) is not None)
+
+
+def _lint_allow(statement: Statement, runtime_roles: Set[tuple[str, str]], account: str | None) -> Iterator[Finding]:
     for element in statement.negated:
         yield error(
             "negated-element",
@@ -97,10 +109,12 @@ def _lint_allow(statement: Statement, runtime_role_arn: str | None, account: str
         )
     if attested.releasing(statement):
         yield from attested.lint_release(statement)
-    yield from lint_powers(statement, runtime_role_arn, account)
+    yield from lint_powers(statement, runtime_roles, account)
+    yield from lint_foreign(statement, account)
 
 
 def _lint_count(statements: tuple[Statement, ...]) -> Iterator[Finding]:
-    tuples = [each for each in statements if each.effect == "Allow" and attested.releasing(each)]
+    allows = [each for each in statements if each.effect == "Allow" and attested.releasing(each)]
+    tuples = {frozenset((pcr, condition.values) for pcr, condition in attested.pins(each)) for each in allows}
     if len(tuples) > MAX_TUPLES:
-        yield error("many-tuples", f"{len(tuples)} statements allow decryption", "retire old releases")
+        yield error("many-tuples", f"{len(tuples)} tuples of measurements decrypt", "retire old releases")

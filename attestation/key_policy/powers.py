@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from attestation.key_policy.findings import Finding, error, warning
-from attestation.key_policy.principals import account_of, is_account, is_role
+from attestation.key_policy.principals import account_of, is_account, role_of
 from attestation.key_policy.statements import Statement, matches
 
 _GRANTING = "kms:creategrant"
@@ -13,7 +13,7 @@ _REWRITING = "kms:putkeypolicy"
 _NAMED_ONE_BY_ONE = "leave it to administrators of the key's own account, named one by one"
 
 
-def lint_powers(statement: Statement, runtime_role_arn: str | None, account: str | None) -> Iterator[Finding]:
+def lint_powers(statement: Statement, runtime_roles: Set[tuple[str, str]], account: str | None) -> Iterator[Finding]:
     """Findings on an Allow that reaches everything, CreateGrant or PutKeyPolicy, of a key in ``account``."""
     name = statement.name
     if any(matches(each, _GRANTING) and matches(each, _REWRITING) for each in statement.actions):
@@ -25,15 +25,17 @@ def lint_powers(statement: Statement, runtime_role_arn: str | None, account: str
             "leave out kms:CreateGrant",
         )
     if statement.reaches(_REWRITING):
-        yield from _lint_rewriting(statement, runtime_role_arn, account)
+        yield from _lint_rewriting(statement, runtime_roles, account)
 
 
-def _lint_rewriting(statement: Statement, runtime_role_arn: str | None, account: str | None) -> Iterator[Finding]:
+def _lint_rewriting(
+    statement: Statement, runtime_roles: Set[tuple[str, str]], account: str | None
+) -> Iterator[Finding]:
     explanation = f"{statement.name}: allows kms:PutKeyPolicy, which replaces the policy"
     if strangers := [each for each in statement.principals if not _belongs(each, account)]:
         yield error("policy-change-allowed", f"{explanation}, to {strangers[0]:.100}", _NAMED_ONE_BY_ONE)
-    elif statement.for_everyone or any(is_role(each, runtime_role_arn) for each in statement.principals):
-        whom = "everyone" if statement.for_everyone else "the runtime role, which the parent holds"
+    elif statement.for_everyone or any(role_of(each) in runtime_roles for each in statement.principals):
+        whom = "everyone" if statement.for_everyone else "a runtime role, which the parent holds"
         yield error("policy-change-allowed", f"{explanation}, to {whom}", _NAMED_ONE_BY_ONE)
     elif any(is_account(each) for each in statement.principals):
         yield warning(

@@ -1,7 +1,7 @@
 """A key policy's statements, read strictly into plain values (IAM JSON policy grammar).
 
 Element names are compared exactly as IAM does; actions, condition operators and condition keys are folded to lower
-case, since IAM ignores their case.
+case, since IAM ignores their case. A condition given twice that way has no one reading, so it is not read.
 """
 
 from __future__ import annotations
@@ -102,11 +102,19 @@ def _principals(raw: object) -> tuple[str, ...]:
 
 
 def _conditions(raw: object) -> list[Condition]:
-    found = []
-    for operator, keys in _pairs(raw):
-        for key, values in _pairs(keys):
-            found.append(Condition(operator.lower(), key.lower(), _strings(values, "Condition")))
+    found = [
+        Condition(_folded(operator), _folded(key), _strings(values, "Condition"))
+        for operator, keys in _pairs(raw)
+        for key, values in _pairs(keys)
+    ]
+    if len({(each.operator, each.key) for each in found}) != len(found):
+        raise UnreadableStatementError("Condition gives an operator and key twice, in another case")
     return found
+
+
+def _folded(name: str) -> str:
+    """In lower case, if it is ASCII: Python would also make a k of a Kelvin sign, and no such name is KMS's."""
+    return name.lower() if name.isascii() else name
 
 
 def _pairs(raw: object) -> list[tuple[str, object]]:

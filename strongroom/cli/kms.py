@@ -98,7 +98,7 @@ def doctor(
             trusted=trusted,
             stranger=stranger,
         )
-        outcomes = list(examine(client, probes(means)))
+        outcomes = examine(client, probes(means))
     (_print_json if as_json else _print_text)(key_arn, outcomes)
     return EXIT_FAILED if any(each.alarm for each in outcomes) or not _asked(outcomes) else 0
 
@@ -142,7 +142,7 @@ def _ciphertext(file: Path) -> bytes:
 
 
 def _asked(outcomes: "Iterable[Outcome]") -> bool:
-    return any(each.answer != "not possible" for each in outcomes)
+    return any(each.answer in ("refused", "answered") for each in outcomes)
 
 
 def _controlled(outcomes: "Iterable[Outcome]") -> bool:
@@ -168,6 +168,8 @@ def _print_text(key_arn: str, outcomes: "Sequence[Outcome]") -> None:
         click.secho(f"ALARM: KMS answered {', '.join(alarms)}", bold=True, fg="red")
     elif not _asked(outcomes):
         click.echo("nothing was shown: no probe was judged; see the reasons")
+    elif unjudged := [each.name for each in outcomes if each.answer == "not judged"]:
+        click.echo(f"no alarm, but nothing was shown by {', '.join(unjudged)}: see the reasons")
     elif not _controlled(outcomes):
         click.echo(
             "every probe that could be made was refused; that may be for another reason: the control was not answered"

@@ -99,7 +99,9 @@ def _lint_metadata(metadata: dict[str, object] | None) -> "Iterator[Finding]":
 
     if metadata is not None:
         return lint_metadata(metadata)
-    return iter([warning("metadata-unseen", "replicas, key material and state were not looked at", "give --describe")])
+    return iter(
+        [warning("metadata-unseen", "replicas, key material, state and account were not looked at", "give --describe")]
+    )
 
 
 def _lint_grants(file: Path | None) -> "Iterator[Finding]":
@@ -118,7 +120,7 @@ def _lint_grants(file: Path | None) -> "Iterator[Finding]":
 
 def _text(file: Path) -> str:
     try:
-        return read_bounded(file, _MAX_ANSWER_BYTES).decode("utf-8")
+        return read_bounded(file, _MAX_ANSWER_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise CommandFailed("text", f"{file}: expected text in UTF-8, got other bytes", EXIT_USAGE) from None
 

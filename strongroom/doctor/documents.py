@@ -31,6 +31,8 @@ class GivenDocument:
             raise PolicyError(f"document: {error}") from None
         if not parsed.public_key:
             raise PolicyError("document: expected one that an enclave made for KMS, got one without a public key")
+        if parsed.kind != "enclave" or 0 not in parsed.pcrs:
+            raise PolicyError("document: expected one that an enclave made for KMS, got one without an enclave's PCR0")
         return cls(data, parsed)
 
 

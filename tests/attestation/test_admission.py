@@ -99,6 +99,24 @@ def test_two_values_that_must_hold_at_once_admit_nothing() -> None:
     assert names(compare(policy, [ONE])) == {"missed": ["one"]}
 
 
+@pytest.mark.parametrize(("operator", "admitted"), [("StringEquals", False), ("StringEqualsIgnoreCase", True)])
+def test_kms_writes_lower_case(operator: str, admitted: bool) -> None:
+    policy = compiled(ONE)
+    conditions = released(policy)["Condition"]
+    pinned = {key: value.upper() for key, value in conditions.pop("StringEqualsIgnoreCase").items()}
+    conditions[operator] = pinned | conditions.get(operator, {})
+    assert names(compare(policy, [ONE])) == {"admitted" if admitted else "missed": ["one"]}
+
+
+@pytest.mark.parametrize(("operator", "admitted"), [("StringNotEquals", False), ("StringNotEqualsIgnoreCase", True)])
+def test_kms_writes_lower_case_before_a_floor(operator: str, admitted: bool) -> None:
+    policy = compiled(ONE)
+    for statement in policy["Statement"]:
+        if statement["Sid"] == "FloorPCR16":
+            statement["Condition"] = {operator: {f"{PCRS}16": ONE.pcrs[16].hex().upper()}}
+    assert names(compare(policy, [ONE])) == {"admitted" if admitted else "missed": ["one"]}
+
+
 def test_what_cannot_be_read_admits_nothing() -> None:
     assert names(compare({"Statement": [{"Effect": "maybe"}]}, [ONE])) == {"missed": ["one"]}
 

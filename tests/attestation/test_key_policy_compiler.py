@@ -56,6 +56,7 @@ def compiled(*measurements: Measurements, **changes: Any) -> dict[str, Any]:
         pytest.param({"runtime_role_arn": f"arn:aws:iam::{ACCOUNT}:root"}, id="whole account"),
         pytest.param({"runtime_role_arn": f"arn:aws:iam::{ACCOUNT}:user/x"}, id="a user"),
         pytest.param({"runtime_role_arn": ROLE.replace("aws:", "aws-cn:")}, id="another partition"),
+        pytest.param({"runtime_role_arn": SEALER}, id="runtime role of another account"),
         pytest.param({"sealer_arns": ["*"]}, id="everyone seals"),
         pytest.param({"key_arn": KEY_ARN.replace(ACCOUNT, "1")}, id="no account"),
         pytest.param({"key_arn": KEY_ARN.replace("key/", "alias/")}, id="an alias"),
@@ -69,6 +70,14 @@ def compiled(*measurements: Measurements, **changes: Any) -> dict[str, Any]:
 def test_refuses_principals(changes: dict[str, Any]) -> None:
     with pytest.raises(PolicyError):
         compiled(**changes)
+
+
+@pytest.mark.parametrize("foreign", [SEALER, ROLE.replace("aws:", "aws-us-gov:")])
+def test_a_runtime_role_that_could_never_read_the_policy_is_named_with_the_way_out(foreign: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        compiled(runtime_role_arn=foreign)
+    for part in (f"expected arn:aws:iam::{ACCOUNT}:role/", f"got '{foreign}'", "create a role in the key's account"):
+        assert part in str(refused.value)
 
 
 def test_refuses_none_or_three_tuples_and_incomplete_ones() -> None:

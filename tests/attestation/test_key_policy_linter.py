@@ -99,6 +99,18 @@ def pinning_other(name: str) -> Change:
     return lambda policy: pinned(policy).update({f"kms:RecipientAttestation:{name}": forge.pcr(4).hex()})
 
 
+def releasing_also(*releases: int) -> Change:
+    """Add the Allow of other releases, each with a PCR17 of its own."""
+
+    def change(policy: Policy) -> None:
+        for number in releases:
+            added = deepcopy(release(policy))
+            added["Condition"]["StringEqualsIgnoreCase"][f"{PCR}17"] = forge.pcr(number).hex()
+            policy["Statement"].append(added)
+
+    return change
+
+
 def negate_floors_action(policy: Policy) -> None:
     floor(policy)["NotAction"] = floor(policy).pop("Action")
 
@@ -194,6 +206,9 @@ def codes(severity: str, policy: Policy, runtime_role_arn: str | None = ROLE) ->
                 ({"AWS": [ADMIN, "444455556666"]}, "another account's number"),
                 ({"Service": "logs.amazonaws.com"}, "a service"),
                 ({"Federated": "cognito-identity.amazonaws.com"}, "an identity provider"),
+                ({"Federated": "arn:aws:iam::111122223333:saml-provider/x"}, "the account's SAML provider"),
+                ({"AWS": "arn:aws:iam::111122223333:oidc-provider/x"}, "the account's OIDC provider"),
+                ({"AWS": "arn:aws:iam::111122223333:role/stron?room"}, "a wildcard of one character"),
             )
         ),
         *(
@@ -218,8 +233,21 @@ def codes(severity: str, policy: Policy, runtime_role_arn: str | None = ROLE) ->
         pytest.param(lambda policy: policy["Statement"].append("x"), "unreadable-policy", id="text"),
         pytest.param(adding(Action="kms:DescribeKey", Extra=1), "unreadable-policy", id="unknown element"),
         pytest.param(adding(Action=[1, None]), "unreadable-policy", id="action of numbers and null"),
+        pytest.param(releasing_also(7, 8), "many-tuples", id="three"),
         pytest.param(
-            lambda policy: policy["Statement"].extend([release(policy), release(policy)]), "many-tuples", id="three"
+            lambda policy: pinned(policy).update({"KMS:recipientattestation:pcr0": forge.pcr(9).hex()}),
+            "unreadable-policy",
+            id="a key twice, in another case",
+        ),
+        pytest.param(
+            lambda policy: release(policy)["Condition"].update(stringequalsignorecase={f"{PCR}0": forge.pcr(9).hex()}),
+            "unreadable-policy",
+            id="an operator and key twice, in another case",
+        ),
+        pytest.param(
+            lambda policy: pinned(policy).update({"\u212ams:RecipientAttestation:PCR0": pinned(policy).pop(f"{PCR}0")}),
+            "unattested-release",
+            id="a key with a Kelvin sign",
         ),
         pytest.param(adding(Action="kms:X", Effect="allow"), "unreadable-policy", id="effect"),
         pytest.param(adding(), "unreadable-policy", id="no action"),
@@ -310,6 +338,14 @@ def test_warning(change: Change, code: str) -> None:
             id="a Deny without a document",
         ),
         pytest.param(
+            adding(Effect="Deny", Principal="*", Action="kms:Decrypt", Condition={"StringEquals": {f"{PCR}0": ZEROS}}),
+            id="a Deny of debug enclaves by name",
+        ),
+        pytest.param(
+            lambda policy: policy["Statement"].extend([release(policy), release(policy)]), id="one tuple, three times"
+        ),
+        pytest.param(pinning(0, [forge.pcr(0).hex()] * 2), id="one value, twice"),
+        pytest.param(
             lambda policy: policy.update(Statement=[*policy["Statement"]], Id="x", Version="2012-10-17"), id="id"
         ),
     ],
@@ -345,9 +381,14 @@ def test_any_grant_is_an_error() -> None:
     assert [finding.code for finding in findings if finding.severity == "error"] == ["grants"]
 
 
-def test_without_a_named_role_only_everyone_is_an_error() -> None:
+@pytest.mark.parametrize("principal", [ROLE, SESSION, ROLE.replace("role/", "role/path/")])
+def test_a_role_that_may_decrypt_is_a_runtime_role_named_or_not(principal: str) -> None:
     policy = sound()
-    adding(Action="kms:PutKeyPolicy", Principal={"AWS": ROLE})(policy)
+    adding(Action="kms:PutKeyPolicy", Principal={"AWS": principal})(policy)
+    assert codes("error", policy, runtime_role_arn=None) == {"policy-change-allowed"}
+    release(policy)["Principal"] = {"AWS": SESSION}
+    assert codes("error", policy, runtime_role_arn=None) == {"policy-change-allowed"}
+    release(policy)["Principal"] = {"AWS": ADMIN + "-2"}
     assert codes("error", policy, runtime_role_arn=None) == set()
     assert codes("error", policy) == {"policy-change-allowed"}
 
@@ -360,9 +401,51 @@ def test_without_the_keys_account_no_account_is_a_stranger() -> None:
     assert codes("error", policy) == {"policy-change-allowed"}
 
 
+STRANGER = "444455556666"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"AWS": f"arn:aws:iam::{STRANGER}:role/strongroom"},
+        {"AWS": [ROLE, f"arn:aws:iam::{STRANGER}:user/x"]},
+        {"AWS": f"arn:aws:sts::{STRANGER}:assumed-role/strongroom/i-0123456789abcdef0"},
+        {"AWS": f"arn:aws:iam::{STRANGER}:root"},
+        {"AWS": STRANGER},
+    ],
+)
+def test_a_principal_that_cannot_read_the_policy_is_warned_of(principal: Policy) -> None:
+    policy = sound()
+    release(policy)["Principal"] = principal
+    [finding] = [each for each in lint_key(SOUND_KEY, policy, []) if each.code == "foreign-decrypt"]
+    assert finding.severity == "warning"
+    assert STRANGER in finding.explanation
+    assert codes("error", policy) == set()
+
+
+@pytest.mark.parametrize("principal", [{"AWS": ROLE}, {"AWS": [SESSION, ROOT]}, {"AWS": "111122223333"}, "*"])
+def test_a_principal_of_the_keys_account_is_not(principal: object) -> None:
+    policy = sound()
+    release(policy)["Principal"] = principal
+    assert "foreign-decrypt" not in codes("warning", policy)
+
+
+def test_nor_one_that_only_seals_nor_any_where_the_keys_account_is_unknown() -> None:
+    policy = sound()
+    adding(Action="kms:GenerateDataKey")(policy)
+    assert codes("warning", policy) == {"iam-unseen"}
+    release(policy)["Principal"] = {"AWS": STRANGER}
+    assert "foreign-decrypt" in codes("warning", policy)
+    unknown = {name: value for name, value in SOUND_KEY.items() if name != "Arn"}
+    assert "foreign-decrypt" not in {each.code for each in lint_key(unknown, policy, [])}
+
+
 def test_names_of_statements_are_cut() -> None:
     policy = sound()
     adding(Action="kms:Decrypt", Sid="x" * 9000)(policy)
+    adding(Action="kms:Decrypt", Sid="x" * 9000, Principal={"AWS": f"arn:aws:iam::{STRANGER}:role/{'x' * 9000}"})(
+        policy
+    )
     assert all(len(finding.explanation) < 300 for finding in lint_key(SOUND_KEY, policy, []))
 
 

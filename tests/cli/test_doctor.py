@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ CONTEXT = {"purpose": "model", "tenant": "acme"}
 OPTIONS = [f"--context={name}={value}" for name, value in CONTEXT.items()]
 PCRS = {index: forge.pcr(index) for index in (0, 1, 2, 3, 16, 17)}
 SECRET = b"the plaintext that nobody may see"
+REFUSAL = b'{"__type": "AccessDeniedException"}'
 OFFLINE = {"no-document", "other-root", "wrong-context", "foreign-key"}
 """Probes that need neither a document nor a simulator's state."""
 MADE = {"other-image", "other-parent-role", "other-catalogue", "other-configuration", "debug", "expired"}
@@ -75,15 +77,54 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def url(state: Path) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(build_app(state), lifespan="off", log_config=None))
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The address of an ASGI app."""
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """A KMS that does not read what it is asked."""
+
+    app: Any
+    change: Callable[[dict[str, Any]], dict[str, Any]]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def changed() -> dict[str, Any]:
+            message = await receive()
+            return {**message, "body": json.dumps(self.change(json.loads(message["body"]))).encode()}
+
+        await self.app(scope, changed, send)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Something that answers whatever it is asked, by the operation: with success, or, where empty, with an error."""
+
+    answer: Callable[[str], bytes]
+    error: Callable[[str], bytes] = lambda _: b""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        operation = dict(scope["headers"])[b"x-amz-target"].decode().rpartition(".")[2]
+        answer = self.answer(operation)
+        await send({"type": "http.response.start", "status": 200 if answer else 400, "headers": []})
+        await send({"type": "http.response.body", "body": answer or self.error(operation)})
+
+
+@pytest.fixture(scope="module")
+def url(state: Path) -> Iterator[str]:
+    with served(build_app(state)) as address:
+        yield address
 
 
 def made(client: Any, policy: Callable[[str], dict[str, object]], folder: Path, options: list[str]) -> Case:
@@ -99,6 +140,14 @@ def sound(arn: str) -> dict[str, object]:
     return compile_key_policy(
         key_arn=arn, runtime_role_arn=ROLE, measurements=[Measurements(PCRS)], sealer_arns=[OWNER], purposes=["model"]
     )
+
+
+def attested(arn: str) -> dict[str, object]:
+    """As sound, for every principal: also for a caller whose signature nobody checks."""
+    policy: dict[str, Any] = sound(arn)
+    for statement in policy["Statement"]:
+        statement["Principal"] = "*"
+    return policy
 
 
 def anybody(arn: str) -> dict[str, object]:
@@ -198,6 +247,54 @@ def test_a_kms_that_ignores_documents_is_an_alarm(bare: Case, doctor: Doctor, st
     assert printed.splitlines()[-1] == "ALARM: KMS answered no-document, other-root"
 
 
+@pytest.mark.parametrize(("member", "alarm"), [("EncryptionContext", "wrong-context"), ("KeyId", "foreign-key")])
+def test_a_kms_that_ignores_an_argument_is_an_alarm(
+    member: str, alarm: str, operator: Any, doctor: Doctor, state: Path, tmp_path: Path
+) -> None:
+    case = made(operator, attested, tmp_path, OPTIONS)
+    right = {"EncryptionContext": CONTEXT, "KeyId": case.arn}[member]
+
+    def ignoring(call: dict[str, Any]) -> dict[str, Any]:
+        return call | ({member: right} if "CiphertextBlob" in call else {})
+
+    with served(Rewriting(build_app(state), ignoring)) as other:
+        arguments = [*case.options, f"--endpoint-url={other}", f"--ciphertext={case.ciphertext}", f"--state={state}"]
+        code, printed, _ = doctor(*arguments, "--json", key_id="any")
+    assert (code, json.loads(printed)["alarms"]) == (1, [alarm])
+    assert probes(printed, "answered") == {alarm, "control", "stale"}
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"[1]", b"null", b"<html>", b'{"CiphertextBlob": 1}', b'{"Policy": 1}'])
+def test_an_answer_that_is_none_of_kms(answer: bytes, doctor: Doctor, guarded: Case) -> None:
+    with served(Scripted(lambda _: answer)) as url:
+        for sealed in ([], [f"--ciphertext={guarded.ciphertext}"]):
+            code, printed, error = doctor(f"--key-arn={guarded.arn}", f"--endpoint-url={url}", *sealed)
+            assert (code, printed, error.count("\n")) == (1, "", 1)
+            assert "expected an answer of KMS" in error
+            assert "--endpoint-url" in error
+
+
+@pytest.mark.parametrize("answer", [b"{}", b'{"Plaintext": [1]}', b'{"Plaintext": ""}', b"<html>"])
+def test_nothing_is_an_alarm_that_discloses_nothing(answer: bytes, doctor: Doctor, guarded: Case) -> None:
+    with served(Scripted(lambda operation: b'{"Policy": "{}"}' if operation == "GetKeyPolicy" else answer)) as url:
+        arguments = [f"--key-arn={guarded.arn}", f"--endpoint-url={url}", f"--ciphertext={guarded.ciphertext}"]
+        code, printed, error = doctor(*arguments)
+    assert (code, printed, "expected an answer of KMS" in error) == (1, "", True)
+
+
+def test_an_alarm_is_told_even_if_kms_then_falls_silent(doctor: Doctor, guarded: Case) -> None:
+    answers = iter([b'{"Policy": "{}"}', b'{"Plaintext": "AAAA"}'])
+    with served(Scripted(lambda _: next(answers, b"{}"))) as url:
+        arguments = [f"--key-arn={guarded.arn}", f"--endpoint-url={url}", f"--ciphertext={guarded.ciphertext}"]
+        code, printed, _ = doctor(*arguments, "--json")
+    report = json.loads(printed)
+    assert (code, report["alarms"], [each["answer"] for each in report["probes"]]) == (
+        1,
+        ["no-document"],
+        ["answered", "not judged"],
+    )
+
+
 def test_a_plaintext_that_kms_gives_away_is_not_shown(bare: Case, doctor: Doctor, state: Path) -> None:
     client: Any = boto3.client("kms", region_name="us-east-1")
     blob = bare.ciphertext.read_bytes()
@@ -214,11 +311,45 @@ def test_who_may_not_seal_is_told_what_to_give(guarded: Case, doctor: Doctor) ->
     assert (code, "AccessDeniedException; give --ciphertext" in error) == (1, True)
 
 
+def test_a_call_that_was_not_judged_is_no_refusal(doctor: Doctor, guarded: Case) -> None:
+    answers = {"GetKeyPolicy": b'{"Policy": "{}"}'}
+    errors = iter([b'{"__type": "DisabledException"}'])
+    with served(Scripted(lambda operation: answers.get(operation, b""), lambda _: next(errors, REFUSAL))) as url:
+        arguments = [f"--key-arn={guarded.arn}", f"--endpoint-url={url}", f"--ciphertext={guarded.ciphertext}"]
+        _, printed, _ = doctor(*arguments)
+    assert "not judged (DisabledException): no document" in printed
+    assert printed.splitlines()[-1].startswith("no alarm, but nothing was shown by no-document")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--key-arn={other}"], "NotFoundException; see --key-arn, --endpoint-url and your credentials"),
+        (["--key-arn={arn}", "--document={document}"], "expected one that an enclave made for KMS"),
+    ],
+)
+def test_what_to_change(options: list[str], reason: str, doctor: Doctor, guarded: Case, tmp_path: Path) -> None:
+    document = tmp_path / "document"
+    document.write_bytes(forge.document(pcrs={1: forge.pcr(1)}, public_key=b"key"))
+    places = {"arn": guarded.arn, "other": f"{guarded.arn[:-4]}0000", "document": document}
+    code, _, error = doctor(*guarded.options, *(option.format(**places) for option in options), key_id="any")
+    assert code in (1, 2)
+    assert reason in error
+
+
+def test_without_credentials(doctor: Doctor, guarded: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    code, _, error = doctor(*guarded.options, key_id="")
+    assert (code, "expected AWS credentials, got none (NoCredentialsError); see AWS_PROFILE" in error) == (1, True)
+
+
 def test_nothing_asked_is_no_success(guarded: Case, doctor: Doctor, state: Path) -> None:
     register(state, "ASIASTALE", RoleCredentials(ROLE, "another secret"))
     code, printed, _ = doctor(*guarded.options, f"--ciphertext={guarded.ciphertext}", key_id="ASIASTALE")
     assert code == 1
-    assert "not possible (InvalidSignatureException): no document" in printed
+    assert "not judged (InvalidSignatureException): no document" in printed
     assert printed.splitlines()[-1].startswith("nothing was shown")
 
 

@@ -190,6 +190,17 @@ def test_other_files_that_cannot_be_used(
     assert (code, printed, reason in error) == (2, "", True), error
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(lint: Lint, sound: Path) -> None:
+    sound.write_text("\ufeff" + sound.read_text())
+    assert lint(sound)[0] == 0
+
+
+def test_who_may_decrypt_must_not_change_the_policy_even_if_no_role_is_named(lint: Lint) -> None:
+    [entry] = (each for each in MANIFEST["policies"] if each["file"].endswith("-role-puts-policy.json"))
+    code, printed, _ = lint(CORPUS / entry["file"], "--json")
+    assert (code, codes(printed, "error")) == (1, {"policy-change-allowed"})
+
+
 def test_bytes_that_are_no_text(tmp_path: Path, lint: Lint) -> None:
     path = tmp_path / "bytes"
     path.write_bytes(b'{"Statement": "\xff"}')
