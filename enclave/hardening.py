@@ -20,7 +20,7 @@ _OPENSSL_CONF: Final = Path(__file__).parent / "kms" / "hybrid.cnf"
 def clear_environment() -> None:
     """Forget every variable the parent could have set, keep onnxruntime's telemetry off, name OpenSSL's configuration.
 
-    OpenSSL reads its own when it is first used: this comes before anything that imports ssl.
+    OpenSSL reads its own when it is first used: this comes before anything that imports ssl or hashlib.
     """
     os.environ.clear()
     os.environ["OPENSSL_CONF"] = str(_OPENSSL_CONF)

@@ -10,7 +10,7 @@ from enclave.keys import BootKeys
 from enclave.kms.answers import bad_answer, member, refusal, require_key
 from enclave.kms.credentials import PushedCredentialProvider
 from enclave.kms.envelope import open_data_key
-from enclave.kms.https import ATTEMPT_S, ProxiedHTTPS
+from enclave.kms.https import ATTEMPT_S, RETRY_S, ProxiedHTTPS
 from enclave.kms.isolation import isolated_client, kms_host
 from enclave.kms.tls import KMSTLS
 from strongroom.protocol.configuration import KeyEntry, KMSSettings
@@ -22,7 +22,7 @@ _ALGORITHM: Final = "SYMMETRIC_DEFAULT"
 
 
 class KMSClient:
-    """Calls KMS for one region. Methods block, for at most 3 attempts of `attempt_s`: call them from a thread.
+    """Calls KMS for one region. Methods block: call them from a thread. A call makes at most 3 attempts of `attempt_s`.
 
     Every method raises KMSUnreachable when there was no answer and KMSRefused when the answer was not the expected.
     """
@@ -37,12 +37,13 @@ class KMSClient:
         evidence: Evidence,
         keys: BootKeys,
         attempt_s: float = ATTEMPT_S,
+        retry_s: float = RETRY_S,
     ) -> None:
         """Raises BootRefused when TLS would offer what the settings do not allow."""
         tls, host = KMSTLS.open(settings.ca_pem, classical=settings.classical), kms_host(region, fips=settings.fips)
         self.leg = tls.leg
         self._client = isolated_client(provider, region, host)
-        self._https = ProxiedHTTPS(proxy, host, tls.context, attempt_s)
+        self._https = ProxiedHTTPS(proxy, host, tls.context, attempt_s, retry_s)
         self._https.attach(self._client)
         self._evidence, self._keys = evidence, keys
 

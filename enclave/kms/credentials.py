@@ -27,6 +27,9 @@ class PushedCredentials(Struct, frozen=True, forbid_unknown_fields=True):
     session_token: _Token
     expires_ms: Annotated[int, Meta(ge=0, le=1 << 53)]
 
+    def __repr__(self) -> str:
+        return f"PushedCredentials(access_key_id={self.access_key_id!r})"
+
     @classmethod
     def from_bytes(cls, data: bytes) -> "PushedCredentials":
         """Parse the JSON; raise BootRefused without quoting it."""

@@ -9,7 +9,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha384
 from typing import Final
 
@@ -92,7 +92,7 @@ class DataKeys:
 
 @dataclass(slots=True)
 class _KeptKey:
-    data_key: bytes
+    data_key: bytes = field(repr=False)
     until_ms: int
     uses_left: int
 

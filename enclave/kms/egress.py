@@ -1,6 +1,7 @@
 """Connections from inside the enclave through the proxy: each has one deadline for everything that is done with it.
 
-A time-out for each read would let a peer, or the host between, hold a thread for ever with a byte now and then.
+A time-out for each read would let a peer, or the host between, hold a thread for ever with a byte now and then. All
+that is read has one bound, too: http.client takes a chunk of a negative size to mean everything up to the end.
 """
 
 import socket
@@ -8,6 +9,7 @@ import ssl
 import time
 from typing import Any
 
+from enclave.errors import KMSRefused
 from strongroom.transport.addresses import Address
 from strongroom.transport.egress import ACCEPTED, encode_destination
 from strongroom.transport.sockets import dial
@@ -47,14 +49,22 @@ def _receive(connection: socket.socket, count: int, deadline_at: float) -> bytes
 
 
 class TimedTLSSocket(ssl.SSLSocket):
-    """A TLS socket whose reads and writes share the deadline that was set last. For `SSLContext.sslsocket_class`."""
+    """A TLS socket whose reads and writes share the deadline, and its reads the bound of bytes, that were set last.
+
+    For `SSLContext.sslsocket_class`.
+    """
 
     deadline_at = 0.0
+    bytes_left = 0
 
-    def read(self, len: int = 1024, buffer: Any = None) -> bytes:
-        """As ssl.SSLSocket.read, which every way to receive ends in."""
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """As ssl.SSLSocket.read, which every way to receive ends in; raise KMSRefused beyond the bound."""
         self.settimeout(time_left_s(self.deadline_at))
-        return super().read(len, buffer)
+        received: Any = super().read(len, buffer)  # with a buffer, the count of bytes
+        self.bytes_left -= memoryview(received).nbytes if buffer is None else received
+        if self.bytes_left < 0:
+            raise KMSRefused("kms-bad-answer", "KMS: expected an answer of bounded length, got more")
+        return received
 
     def send(self, data: Any, flags: int = 0) -> int:
         """As ssl.SSLSocket.send, which sendall calls."""

@@ -25,6 +25,9 @@ DATA_KEY_BYTES: Final = 32
 _KEY_BYTES: Final = 32
 _BLOCK_BYTES: Final = 16
 _SKI_BYTES: Final = 32
+_OPENING: Final = bytes.fromhex("308006092a864886f70d010703a080")
+"""ContentInfo of type envelopedData, its content in [0], both of indefinite length."""
+_CLOSING: Final = bytes(4)
 _OAEP_PARAMETERS: Final = bytes.fromhex(
     "302fa00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500"
 )
@@ -78,14 +81,13 @@ def open_data_key(envelope: bytes, key: rsa.RSAPrivateKey) -> bytes:
 
 
 def _fields(envelope: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    content = cms.ContentInfo.load(envelope, strict=True)
-    _require(content["content_type"].native == "enveloped_data")
-    data = content["content"]
+    _require(envelope.startswith(_OPENING) and envelope.endswith(_CLOSING))
+    data = _sequence(cms.EnvelopedData.load(envelope[len(_OPENING) : -len(_CLOSING)], strict=True))
     _require(data["version"].native == "v2" and len(data["recipient_infos"]) == 1)
     _require(data["originator_info"].native is None and data["unprotected_attrs"].native is None)
     identifier, wrapped_key = _recipient(data["recipient_infos"][0])
-    encrypted = data["encrypted_content_info"]
-    algorithm = encrypted["content_encryption_algorithm"]
+    encrypted = _sequence(data["encrypted_content_info"])
+    algorithm = _sequence(encrypted["content_encryption_algorithm"])
     _require(encrypted["content_type"].native == "data" and algorithm["algorithm"].native == "aes256_cbc")
     iv, ciphertext = algorithm["parameters"].native, encrypted["encrypted_content"].native
     _require(len(iv) == _BLOCK_BYTES and len(ciphertext) > 0 and len(ciphertext) % _BLOCK_BYTES == 0)
@@ -94,14 +96,20 @@ def _fields(envelope: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
 def _recipient(recipient: Any) -> tuple[bytes, bytes]:
     _require(recipient.name == "ktri")
-    info = recipient.chosen
+    info = _sequence(recipient.chosen)
     _require(info["version"].native == "v2" and info["rid"].name == "subject_key_identifier")
-    algorithm = info["key_encryption_algorithm"]
+    algorithm = _sequence(info["key_encryption_algorithm"])
     _require(algorithm["algorithm"].native == "rsaes_oaep")
     _require(algorithm["parameters"].dump() == _OAEP_PARAMETERS)
     identifier: bytes = info["rid"].native
     _require(len(identifier) == _SKI_BYTES)
     return identifier, info["encrypted_key"].native
+
+
+def _sequence(parsed: Any) -> Any:
+    """The sequence itself; raise ValueError for members behind its last one, which asn1crypto lets pass."""
+    _require(len(parsed) == len([*parsed]))
+    return parsed
 
 
 def _unwrap(wrapped_key: bytes, key: rsa.RSAPrivateKey) -> bytes | None:

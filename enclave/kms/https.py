@@ -7,6 +7,7 @@ a whole answer, and reads as much as the peer likes to send.
 import http.client
 import select
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -25,7 +26,10 @@ ATTEMPT_S: Final = 10.0
 """One attempt has this long in all: connect, handshake, request and answer."""
 MAX_ANSWER_BYTES: Final = 1 << 20
 """Above every answer of KMS: the longest holds a key policy of 32 KiB, or the first page of grants."""
+RETRY_S: Final = 1.0
+"""KMS is tried again after this long at the earliest, by whoever asks and whatever for."""
 _MAX_IDLE: Final = 4
+_MAX_RECEIVED_BYTES: Final = 2 * MAX_ANSWER_BYTES  # with status lines, fields and the marks between chunks
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class _Connection(http.client.HTTPConnection):
 
     def exchange(self, request: Any, deadline_at: float) -> AWSResponse:
         """Send a prepared request of botocore, read its answer; raise OSError, HTTPException or KMSRefused."""
-        self.sock.deadline_at = deadline_at
+        self.sock.deadline_at, self.sock.bytes_left = deadline_at, _MAX_RECEIVED_BYTES
         self._written.clear()
         self.request(request.method, urlsplit(request.url).path or "/", request.body, dict(request.headers.items()))
         self.sock.sendall(self._written)
@@ -86,42 +90,69 @@ class _Connection(http.client.HTTPConnection):
 class ProxiedHTTPS:
     """Sends botocore's requests to one host. It follows no redirect, keeps no cookie, reads no environment."""
 
-    def __init__(self, proxy: Address, host: str, context: ssl.SSLContext, attempt_s: float = ATTEMPT_S) -> None:
+    def __init__(
+        self,
+        proxy: Address,
+        host: str,
+        context: ssl.SSLContext,
+        attempt_s: float = ATTEMPT_S,
+        retry_s: float = RETRY_S,
+    ) -> None:
         context.sslsocket_class = TimedTLSSocket
-        self._proxy, self._host, self._context, self._attempt_s = proxy, host, context, attempt_s
+        self._proxy, self._host, self._context = proxy, host, context
+        self._attempt_s, self._retry_s = attempt_s, retry_s
         self._idle: deque[_Connection] = deque()
+        self._again_at = 0.0
+        self._turn = threading.Lock()
 
     def attach(self, client: Any) -> None:
-        """Make a boto3 client send through this session alone."""
-        service = client.meta.service_model.service_name
-        client.meta.events.register_first(f"before-send.{service}", lambda request, **_: self.send(request))
+        """Make a boto3 client send through this session alone, and pause before it signs a retry."""
+        events, service = client.meta.events, client.meta.service_model.service_name
+        events.register_first(f"request-created.{service}", lambda request, **_: self._pause(request))
+        events.register_first(f"before-send.{service}", lambda request, **_: self.send(request))
 
     def send(self, request: Any) -> AWSResponse:
         """One attempt at a prepared request of botocore.
 
-        Raises HTTPClientError for what botocore may try again, KMSUnreachable for a wrong peer, and KMSRefused for an
-        answer beyond its bound.
+        Raises HTTPClientError for what botocore may try again, KMSUnreachable for a wrong peer and in the second after
+        an attempt without an answer, and KMSRefused for an answer beyond its bound.
         """
         target = urlsplit(request.url)
         if (target.scheme, target.netloc) != ("https", self._host):
             raise KMSRefused("kms-wrong-host", f"KMS: expected a request to {self._host}, got one to another host")
-        deadline_at = time.monotonic() + self._attempt_s
+        if time.monotonic() < self._again_at:
+            raise KMSUnreachable("KMS: expected an answer, got none a moment ago; try again in a second")
         try:
-            connection = self._quiet_connection() or self._new_connection(deadline_at)
-            try:
-                answer = connection.exchange(request, deadline_at)
-            except BaseException:
-                connection.close()
-                raise
+            return self._attempt(request, time.monotonic() + self._attempt_s)
         except (OSError, http.client.HTTPException) as error:
+            self._rest()
             raise HTTPClientError(error=type(error).__name__) from None
-        self._give_back(connection)
-        return answer
+        except KMSUnreachable:
+            self._rest()
+            raise
 
     def close(self) -> None:
         """Close what is idle."""
         while self._idle:
             self._idle.pop().close()
+
+    def _rest(self) -> None:
+        self._again_at = time.monotonic() + self._retry_s
+
+    def _pause(self, request: Any) -> None:
+        if request.context["retries"]["attempt"] > 1:
+            with self._turn:  # of all the calls under way, one is tried again at a time
+                time.sleep(self._retry_s)
+
+    def _attempt(self, request: Any, deadline_at: float) -> AWSResponse:
+        connection = self._quiet_connection() or self._new_connection(deadline_at)
+        try:
+            answer = connection.exchange(request, deadline_at)
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+        return answer
 
     def _quiet_connection(self) -> _Connection | None:
         while True:

@@ -10,7 +10,8 @@ from botocore.credentials import CredentialProvider, CredentialResolver
 from botocore.loaders import Loader
 
 ATTEMPTS = 3
-"""botocore's standard mode: waits of at most 1 and 2 s between them (2 and 4 s more if KMS asks for it)."""
+"""In botocore's standard mode. It waits for at most 50 and 100 ms between them, 1 and 2 s when KMS says that it is
+throttling, 5 s more each time when KMS asks for that; ProxiedHTTPS adds its own pause."""
 
 
 def kms_host(region: str, *, fips: bool) -> str:

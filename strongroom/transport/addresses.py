@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_VSOCK = re.compile(r"vsock:(any|\d{1,10}):(\d{1,10})")
+_VSOCK = re.compile(r"vsock:(any|[0-9]{1,10}):([0-9]{1,10})")
 _CID_ANY = 0xFFFFFFFF
 PARENT_CID = 3
 """The parent instance as seen from an enclave (AWS Nitro Enclaves user guide, "vsock")."""

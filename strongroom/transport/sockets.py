@@ -1,8 +1,10 @@
 """Stream sockets between the parts, the only place that opens them. All returned sockets are the caller's to close."""
 
 import asyncio
+import errno
 import os
 import socket
+from pathlib import Path
 
 from strongroom.transport.addresses import Address, UnixAddress
 
@@ -18,9 +20,21 @@ def _target(address: Address) -> str | tuple[int, int]:
     return str(address.path) if isinstance(address, UnixAddress) else (address.cid, address.port)
 
 
+def _is_left_over(path: Path) -> bool:
+    """Whether a socket at that path has lost its listener: a path given by mistake may name another's."""
+    if not path.is_socket():
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(str(path)) == errno.ECONNREFUSED
+
+
 def listen(address: Address) -> socket.socket:
-    """A listening socket; a UNIX path left by a dead process is replaced, its new file readable by its owner only."""
-    if isinstance(address, UnixAddress) and address.path.is_socket():  # a path given by mistake names another's file
+    """A listening socket; a UNIX path left by a dead process is replaced, its new file readable by its owner only.
+
+    Raises OSError, also when somebody listens there.
+    """
+    if isinstance(address, UnixAddress) and _is_left_over(address.path):
         address.path.unlink()
     listener = _new_socket(address)
     try:

@@ -51,8 +51,8 @@ class World:
         self.socket = self.folder / "proxy.sock"
         self.provider.push(credentials())
 
-    def client(self, attempt_s: float = 10.0, **settings: Any) -> KMSClient:
-        """A client in its first moment. `classical`, so that OpenSSL's age does not matter here."""
+    def client(self, attempt_s: float = 10.0, retry_s: float = 0.0, **settings: Any) -> KMSClient:
+        """A client in its first moment. `classical`, so that OpenSSL's age does not matter; no pauses, for speed."""
         nsm = new_nsm()
         client = KMSClient(
             UnixAddress(self.socket),
@@ -62,6 +62,7 @@ class World:
             evidence=Evidence(nsm, KEYS, Clock(nsm.attest()), 600),
             keys=KEYS,
             attempt_s=attempt_s,
+            retry_s=retry_s,
         )
         self._clients.append(client)
         return client

@@ -277,6 +277,12 @@ async def test_a_key_in_use_is_not_lost_where_there_is_room_for_one(kms: FakeKMS
     assert len(keys._kept._keys) == 1
 
 
+async def test_what_is_kept_does_not_show_when_it_is_printed(kms: FakeKMS) -> None:
+    keys = keys_of(kms)
+    data_key = await get(keys)
+    assert repr(data_key) not in repr(keys._kept._keys)
+
+
 async def test_closed_it_holds_nothing(kms: FakeKMS) -> None:
     keys = keys_of(kms)
     await get(keys)

@@ -155,6 +155,27 @@ def test_other_algorithms_and_versions_are_refused_before_anything_is_opened(cha
         RecipientEnvelope.from_bytes(ENVELOPE.replace(old, new))
 
 
+ENDS = b"\0\0" * 5
+"""Of [0] and EncryptedContentInfo, of EnvelopedData, of [0] and ContentInfo: innermost first."""
+
+
+@pytest.mark.parametrize("member", ["0500", "0400", "020100", "30800000"])
+@pytest.mark.parametrize("depth", range(1, len(ENDS) // 2))
+def test_a_member_behind_the_last_is_refused(depth: int, member: str) -> None:
+    """asn1crypto lets it pass."""
+    assert ENVELOPE.endswith(ENDS)
+    at = len(ENVELOPE) - len(ENDS) + 2 * depth
+    with pytest.raises(KMSRefused):
+        RecipientEnvelope.from_bytes(ENVELOPE[:at] + bytes.fromhex(member) + ENVELOPE[at:])
+
+
+def test_a_member_behind_the_last_of_the_recipient_is_refused() -> None:
+    lengths, longer = bytes.fromhex("3182016b30820167"), bytes.fromhex("3182016d30820169")
+    at = ENVELOPE.index(RecipientEnvelope.from_bytes(ENVELOPE).wrapped_key) + 256
+    with pytest.raises(KMSRefused):
+        RecipientEnvelope.from_bytes(ENVELOPE[:at].replace(lengths, longer) + b"\5\0" + ENVELOPE[at:])
+
+
 def _key(numbers: dict[str, int | str]) -> rsa.RSAPrivateKey:
     n, d, p, q = (int(str(numbers[name]), 16) for name in "ndpq")
     public = rsa.RSAPublicNumbers(int(numbers["e"]), n)

@@ -12,7 +12,8 @@ import pytest
 from enclave.errors import KMSRefused, KMSUnreachable
 from enclave.keys import BootKeys
 from enclave.kms.client import MAX_WRAPPED_BYTES
-from enclave.kms.credentials import PushedCredentialProvider
+from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
+from enclave.kms.https import RETRY_S
 from enclave.kms.isolation import kms_host
 from strongroom.protocol.configuration import KeyEntry
 from tests.enclave.deployment import ARN
@@ -118,6 +119,15 @@ def test_a_fault_that_passes_is_not_seen(world: World) -> None:
         assert world.unwrap() == DATA_KEY
 
 
+def test_a_retry_comes_a_second_later_at_the_earliest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    with world.lies(error("ThrottlingException")), pytest.raises(KMSUnreachable):
+        world.client(retry_s=RETRY_S).unwrap(ENTRY, CONTEXT, b"wrapped")
+    assert waits.count(RETRY_S) == 2
+    assert RETRY_S >= 1
+
+
 @pytest.mark.parametrize("status", [400, 503])
 def test_throttling_can_be_tried_again(world: World, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
@@ -144,6 +154,13 @@ def test_nothing_is_asked_that_the_configuration_does_not_allow(world: World) ->
             assert caught.value.code == "kms-bad-wrapped-key"
         assert client.unwrap(entry, CONTEXT | entry.context, b"x" * MAX_WRAPPED_BYTES) == DATA_KEY
     assert host.operations == ["Decrypt"]
+
+
+def test_credentials_do_not_show_when_they_are_printed() -> None:
+    pushed = PushedCredentials("AKIAPUSHED", "CANARY-SECRET", "CANARY-TOKEN", NOW_MS)
+    for text in (repr(pushed), str(pushed), f"{[pushed]}"):
+        assert "CANARY" not in text
+        assert "AKIAPUSHED" in text
 
 
 def test_credentials_never_pushed_or_expired_reach_nobody(world: World) -> None:

@@ -7,12 +7,15 @@ import socket
 import ssl
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from enclave.errors import EnclaveError, KMSRefused, KMSUnreachable
-from enclave.kms.https import MAX_ANSWER_BYTES
+from enclave.kms.https import MAX_ANSWER_BYTES, RETRY_S
 from enclave.kms.tls import AMAZON_ROOTS
 from tests.enclave.certificates import BAD, CA, LEAF, Issued, issue, write
 from tests.enclave.kms_world import CONTEXT, DATA_KEY, ENTRY, World, answer_with, honest
@@ -170,6 +173,56 @@ SLOW: dict[str, Talk] = {
 }
 
 
+def test_a_kms_that_gives_no_answer_is_tried_once_a_second_whoever_asks(world: World) -> None:
+    tried: list[float] = []
+
+    def talk(connection: socket.socket, host: Host) -> None:
+        read_request(connection, host)
+        tried.append(time.monotonic())
+
+    client = world.client(ATTEMPT_S, RETRY_S)
+    with world.host(talk):
+        for _ in range(20):
+            with pytest.raises(KMSUnreachable):
+                client.unwrap(ENTRY, CONTEXT, b"wrapped")
+        assert len(tried) == 3
+        time.sleep(RETRY_S)
+        with pytest.raises(KMSUnreachable):
+            client.unwrap(ENTRY, CONTEXT, b"wrapped")
+    assert len(tried) == 6
+    assert min(later - earlier for earlier, later in pairwise(tried)) >= RETRY_S
+
+
+def test_calls_that_are_throttled_together_are_tried_again_one_after_the_other(world: World) -> None:
+    tried: list[float] = []
+
+    def throttle(operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        tried.append(time.monotonic())
+        return 400, {"__type": "ThrottlingException"}
+
+    client, calls, retry_s = world.client(retry_s=0.1), 3, 0.1
+    with world.lies(throttle), ThreadPoolExecutor(calls) as threads:
+        asked = [threads.submit(client.unwrap, ENTRY, CONTEXT, b"wrapped") for _ in range(calls)]
+        assert all(isinstance(call.exception(), KMSUnreachable) for call in asked)
+    again = sorted(tried)[calls:]
+    assert len(again) == 2 * calls
+    assert min(later - earlier for earlier, later in pairwise(again)) >= 0.8 * retry_s
+
+
+def test_a_wrong_peer_is_met_once_a_second(world: World) -> None:
+    world.ca_pem = AMAZON_ROOTS.read_text()
+    client = world.client(ATTEMPT_S, RETRY_S)
+    with world.lies(honest) as host:
+        for _ in range(5):
+            with pytest.raises(KMSUnreachable):
+                client.unwrap(ENTRY, CONTEXT, b"wrapped")
+        assert len(host.destinations) == 1
+        time.sleep(RETRY_S)
+        with pytest.raises(KMSUnreachable):
+            client.unwrap(ENTRY, CONTEXT, b"wrapped")
+    assert len(host.destinations) == 2
+
+
 @pytest.mark.parametrize("fault", SLOW)
 def test_a_kms_that_gives_no_whole_answer_is_unreachable_in_bounded_time(world: World, fault: str) -> None:
     started = time.monotonic()
@@ -237,7 +290,8 @@ HUGE: dict[str, tuple[Talk, type[EnclaveError]]] = {
     "a huge body": (endless(b"Content-Length: 99999999999\r\n\r\n", b"x" * 65536), KMSRefused),
     "chunks for ever": (endless(b"Transfer-Encoding: chunked\r\n\r\n", CHUNK), KMSRefused),
     "a body without an end": (endless(b"Connection: close\r\n\r\n", b"x" * 65536), KMSRefused),
-    "fields for ever": (endless(b"", b"X: " + b"y" * 60_000 + b"\r\n"), KMSUnreachable),
+    "a chunk of a negative size": (endless(b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b"x" * 65536), KMSRefused),
+    "fields for ever": (endless(b"", b"X: " + b"y" * 60_000 + b"\r\n"), KMSRefused),
     "a line for ever": (endless(b"X: ", b"x" * 65536), KMSUnreachable),
 }
 

@@ -1,6 +1,6 @@
 """TLS to KMS: what is offered is read from the ClientHello itself; anything but what is wanted refuses to boot (R6).
 
-The hybrid group for real needs OpenSSL 3.5: tests/enclave/hybrid_probe.py says what it does there.
+The hybrid group for real needs OpenSSL 3.5: tests/hybrid.
 """
 
 import json
@@ -204,7 +204,8 @@ def test_a_context_that_has_nothing_to_say_refuses_to_boot() -> None:
 _ORDER = """
 from enclave.hardening import clear_environment
 import sys
-early = "ssl" in sys.modules or "_ssl" in sys.modules
+import enclave.__main__
+early = bool({"ssl", "_ssl", "_hashlib"} & sys.modules.keys())
 clear_environment()
 import os, json
 from enclave.kms.tls import KMSTLS

@@ -26,7 +26,8 @@ def test_addresses_round_trip(text: str, address: VsockAddress | UnixAddress) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "unix:", "vsock:", "vsock:1", "vsock:1:-1", "vsock:99999999999:1", "tcp:1:2", "vsock:1:2:3"]
+    "text",
+    ["", "unix:", "vsock:", "vsock:1", "vsock:1:-1", "vsock:99999999999:1", "tcp:1:2", "vsock:1:2:3", "vsock:٣:٤"],
 )
 def test_other_texts_are_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected vsock"):
@@ -38,6 +39,23 @@ def test_a_listener_never_replaces_a_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="in use"):
         listen(UnixAddress(tmp_path / "notes"))
     assert (tmp_path / "notes").read_text() == "kept"
+
+
+def test_a_listener_never_replaces_one_that_lives(tmp_path: Path) -> None:
+    address = UnixAddress(tmp_path / "s")
+    with listen(address) as first:
+        with pytest.raises(OSError, match="in use"):
+            listen(address)
+        with dial(address, 1) as client:
+            client.sendall(b"x")
+            assert b"x" in (heard(first), heard(first))
+
+
+def heard(listener: socket.socket) -> bytes:
+    """What the next connection says until it ends or has said something."""
+    peer, _ = listener.accept()
+    with peer:
+        return peer.recv(1)
 
 
 def test_a_unix_listener_is_its_owners_and_replaces_a_dead_one(tmp_path: Path) -> None:
