@@ -88,8 +88,14 @@ fuzz: .fuzz/.installed ## Fuzz one parser with atheris: make fuzz TARGET=cbor SE
 eif: ## Build the enclave image file: make eif BASE=debian:trixie-slim@sha256:…
 	@deploy/build-eif.sh "$(TAG)" "$(EIF)" "$(BASE)"
 
-ci-deps: ## Install what the tests need from Debian
+ci-deps: ## Install what the tests need from Debian; make the image's Python in .trixie
 	@deploy/ci-deps.sh
+	@$(MAKE) --silent .trixie/.installed
+
+.trixie/.installed: requirements/enclave.txt deploy/trixie-tree.sh
+	@echo "Making Debian trixie's Python with the image's packages in .trixie …"
+	@deploy/trixie-tree.sh .trixie
+	@touch $@
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) .peers .fuzz .models .state .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .trixie .peers .fuzz .models .state .mypy_cache .ruff_cache .hypothesis dist

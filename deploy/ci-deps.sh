@@ -1,8 +1,8 @@
 #!/bin/sh
-# Debian packages that the tests use: strace shows which sockets a process opens.
+# Debian packages that the tests use: strace shows which sockets a process opens, mmdebstrap makes the trixie tree.
 set -eu
 missing=""
-for tool in strace; do
+for tool in strace mmdebstrap; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 [ -z "$missing" ] && exit 0
