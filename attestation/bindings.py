@@ -15,12 +15,35 @@ MAX_USER_DATA_BYTES = 128
 CLIENT_PURPOSE = b"strongroom client keys"
 KMS_PURPOSE = b"strongroom kms recipient"
 
+RECEIPT_KEY_BYTES = 65
+"""A P-256 point, uncompressed."""
+
 _VERSION = 1
+_SHA384_BYTES = 48
 
 
 def client_user_data(keys: bytes) -> bytes:
     """``user_data`` of a client document, for the exact bytes served at /v1/keys."""
     return _user_data(CLIENT_PURPOSE, keys)
+
+
+def statement_user_data(keys_sha384: bytes, receipt_key: bytes) -> bytes:
+    """``user_data`` of a client document: SHA-384 of the key list (48 bytes) and the receipt key (65 bytes) in one.
+
+    A receipt carries both, so that it can be held against a bare document. Raises ValueError for other lengths, at
+    which two statements could share a digest.
+    """
+    if len(keys_sha384) != _SHA384_BYTES or len(receipt_key) != RECEIPT_KEY_BYTES:
+        raise ValueError(f"expected {_SHA384_BYTES} and {RECEIPT_KEY_BYTES} bytes")
+    return _user_data(CLIENT_PURPOSE, keys_sha384 + receipt_key)
+
+
+def key_policy_sha384(text: str) -> bytes:
+    """What the key list says of a key policy: SHA-384 of the text in UTF-8, exactly as GetKeyPolicy returned it.
+
+    KMS may hold other white space than was put: digest what KMS returns, not the file that was sent to it.
+    """
+    return hashlib.sha384(text.encode()).digest()
 
 
 def kms_user_data() -> bytes:
@@ -34,6 +57,19 @@ def check_client_binding(document: AttestationDocument, keys: bytes) -> None:
     Says nothing of the document's genuineness: verify it first. Raises Rejected (public-key-present,
     binding-absent, binding-purpose, binding-digest).
     """
+    _check_bound(document, client_user_data(keys))
+
+
+def check_statement_binding(document: AttestationDocument, keys_sha384: bytes, receipt_key: bytes) -> None:
+    """``document`` was made for clients and binds this key list, by its digest, and this receipt key.
+
+    Says nothing of the document's genuineness: verify it first. Raises Rejected (public-key-present,
+    binding-absent, binding-purpose, binding-digest).
+    """
+    _check_bound(document, statement_user_data(keys_sha384, receipt_key))
+
+
+def _check_bound(document: AttestationDocument, expected: bytes) -> None:
     if document.public_key is not None:
         raise Rejected(RejectionCode.PUBLIC_KEY_PRESENT, "no public_key", "one: a document for KMS")
     if not document.user_data:
@@ -41,7 +77,7 @@ def check_client_binding(document: AttestationDocument, keys: bytes) -> None:
     prefix = _prefix(CLIENT_PURPOSE)
     if document.user_data[: len(prefix)] != prefix:
         raise Rejected(RejectionCode.BINDING_PURPOSE, f"purpose {CLIENT_PURPOSE.decode()}", "another")
-    if document.user_data != client_user_data(keys):
+    if document.user_data != expected:
         raise Rejected(RejectionCode.BINDING_DIGEST, "the digest of these keys", "another")
 
 

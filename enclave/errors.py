@@ -3,6 +3,7 @@
     EnclaveError
     ├── Fatal            the enclave must end: application exit = enclave exit (review R4)
     │   ├── BootRefused      a step out of order, or an answer other than the expected one
+    │   │   └── KeyRefused       a configured key, its policy or its grants are not sound (`.findings`)
     │   ├── KMSRefused       KMS, or what claims to be KMS, answered something the configuration does not allow
     │   └── ClockFault       the NSM's time went backwards or cannot be had
     ├── DataKeyRefused   a request's data key may not be had; the enclave goes on (enclave.kms.data_keys)
@@ -10,6 +11,8 @@
 
 `code` is what the log shows; messages never hold content, keys or credentials.
 """
+
+from collections.abc import Sequence
 
 
 class EnclaveError(Exception):
@@ -30,6 +33,14 @@ class BootRefused(Fatal):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class KeyRefused(BootRefused):
+    """The key of an entry of the configuration is not sound. `findings`: the linter's codes, each once."""
+
+    def __init__(self, entry_id: str, findings: Sequence[str]) -> None:
+        self.entry_id, self.findings = entry_id, tuple(dict.fromkeys(findings))
+        super().__init__("key-policy", f"key {entry_id}: expected a sound key, found {', '.join(self.findings)}")
 
 
 class KMSRefused(Fatal):

@@ -8,7 +8,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from strongroom.protocol.keys import encode_keys
+from strongroom.protocol.keys import KeyConfiguration
 from strongroom.protocol.requests import RequestOpener
 from strongroom.protocol.suites import KEMKeyPair, Suite
 
@@ -22,8 +22,6 @@ class BootKeys:
 
     openers: Mapping[bytes, RequestOpener]
     recipient: rsa.RSAPrivateKey
-    configurations: bytes
-    """The bytes served at /v1/keys; the document of a client binds them."""
 
     @classmethod
     def generate(cls) -> Self:
@@ -32,8 +30,12 @@ class BootKeys:
         return cls(
             openers={opener.configuration.key_id: opener for opener in openers},
             recipient=rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS),
-            configurations=encode_keys([opener.configuration for opener in openers]),
         )
+
+    @property
+    def configurations(self) -> tuple[KeyConfiguration, ...]:
+        """The public keys for clients, by ascending suite."""
+        return tuple(opener.configuration for opener in self.openers.values())
 
     def recipient_spki(self) -> bytes:
         """The recipient's public key as SubjectPublicKeyInfo, DER."""

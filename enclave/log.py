@@ -14,7 +14,7 @@ from typing import Final
 _KEPT_LINES: Final = 512
 _QUEUED_LINES: Final = 1024
 _IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_FIELDS: Final = frozenset({"state", "code", "status"})
+_FIELDS: Final = frozenset({"state", "code", "status", "key"})
 
 
 class LogEvent(StrEnum):
@@ -25,6 +25,7 @@ class LogEvent(StrEnum):
     REQUEST = "request"
     DOCUMENT = "document"
     CREDENTIALS = "credentials"
+    KEY_REFUSED = "key-refused"
     ENDED = "ended"
 
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,15 +20,16 @@ import uvicorn
 from enclave.asgi import App
 from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
-from enclave.clock import REFRESH_S, SetSystemClock
+from enclave.clock import REFRESH_DEADLINE_S, REFRESH_S, SetSystemClock
 from enclave.connections import BoundedProtocol
 from enclave.engine.engine import Engine
 from enclave.engine.telemetry import forbid_telemetry
-from enclave.errors import Fatal
+from enclave.errors import ClockFault, Fatal
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSM, NSMError
 from enclave.serving.api import APIApp
 from enclave.serving.service import InferenceService
+from strongroom.protocol.constants import BootState
 from strongroom.transport.addresses import Address, VsockAddress, listen_any
 from strongroom.transport.sockets import listen
 
@@ -39,6 +41,7 @@ PROXY_PORT: Final = 7004
 EXIT_TERMINATED: Final = 0
 EXIT_REFUSED: Final = 70
 
+_TIMELESS: Final = (BootState.BOOTED, BootState.CONFIGURED)  # the clock starts with the identity, at CATALOGUED
 _ENGINE_THREADS: Final = 2
 _GRACE_S: Final = 0.2  # time for a reader of the log port to take the last line
 _EXIT_DEADLINE_S: Final = 2.0
@@ -96,6 +99,7 @@ class Enclave:
         self._log = EnclaveLog()
         self._engine = Engine(threads=_ENGINE_THREADS)
         self._boot = BootSequence(nsm, addresses.proxy, self._engine, self._log, set_system_clock)
+        self._timekeeper = ThreadPoolExecutor(1, "clock")  # apart: callers that ask for documents keep the others busy
         self._ended = asyncio.Event()
         self._exit_code = EXIT_TERMINATED
 
@@ -120,10 +124,13 @@ class Enclave:
         await asyncio.gather(*tasks, return_exceptions=True)
         log_server.close()
         self._engine.close()
+        self._timekeeper.shutdown(wait=False)
         return self._exit_code
 
     def _end(self, code: str) -> None:
-        """Refuse to go on: nothing is answered from here on, the process ends."""
+        """Refuse to go on: nothing is answered from here on, the process ends. What ended it first is what counts."""
+        if self._ended.is_set():
+            return
         self._boot.end()
         self._log.write(LogEvent.ENDED, code=code)
         self._exit_code = EXIT_REFUSED
@@ -154,15 +161,23 @@ class Enclave:
         await self._serve(_server(app, connections), listen(self._addresses.api))
 
     async def _keep_time(self) -> None:
-        await self._boot.ready.wait()
+        """Refresh the time for as long as there is one, however long a step of the boot takes (review R19)."""
         while True:
-            try:
-                await asyncio.to_thread(self._boot.identity.evidence.refresh_clock)
-            except Fatal as error:
-                self._end(error.code)
-            except NSMError:
-                self._end("nsm-error")
             await asyncio.sleep(REFRESH_S)
+            if self._boot.state not in _TIMELESS:
+                await self._refresh_time()
+
+    async def _refresh_time(self) -> None:
+        loop, refresh = asyncio.get_running_loop(), self._boot.identity.evidence.refresh_clock
+        try:
+            async with asyncio.timeout(REFRESH_DEADLINE_S):
+                await loop.run_in_executor(self._timekeeper, refresh)
+        except Fatal as error:
+            self._end(error.code)
+        except NSMError:
+            self._end("nsm-error")
+        except TimeoutError:
+            self._end(ClockFault.code)
 
 
 def _exit_within(deadline_s: float, code: int) -> None:

@@ -1,11 +1,11 @@
 """The enclave's control interface: where it stands, and the boot steps that the parent may take, in strict order."""
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import msgspec
 
 from parent.credentials import Credentials
+from parent.delivery import SealedModel, Segment
 from parent.errors import EnclaveBroken, KMSUnreachable, StepRefused
 from parent.link import Body, EnclaveLink
 from strongroom.protocol.constants import (
@@ -59,17 +59,20 @@ class Control:
         """Let the enclave judge its own KMS key."""
         await self._put(PATH_BOOT_KEY_CHECK, b"")
 
-    async def release(self, model: str, head: bytes) -> None:
+    async def release(self, model: SealedModel) -> None:
         """Deliver a sealed model's head, so that the enclave asks KMS for its key."""
-        await self._put(f"{PATH_BOOT_MODELS}/{model}/head", head)
+        await self._put(f"{PATH_BOOT_MODELS}/{model.id}/head", model.head.to_bytes())
 
-    async def load(self, model: str, weights: AsyncIterator[bytes], size_bytes: int) -> None:
-        """Stream a sealed model's weights; the time allowed grows with their size."""
+    async def load(self, model: SealedModel, segment: Segment) -> None:
+        """Stream a segment of a sealed model's weights. The enclave answers when it has all of them and loaded them.
+
+        So the time allowed grows with the size of the whole model.
+        """
         await self._put(
-            f"{PATH_BOOT_MODELS}/{model}/weights",
-            weights,
-            headers={"Content-Length": str(size_bytes)},
-            timeout_s=self._step_timeout_s + size_bytes / _UPLOAD_BYTES_PER_S,
+            f"{PATH_BOOT_MODELS}/{model.id}/weights/{segment.first_chunk}",
+            model.read(segment),
+            headers={"Content-Length": str(segment.size_bytes)},
+            timeout_s=self._step_timeout_s + model.weights_bytes / _UPLOAD_BYTES_PER_S,
         )
 
     async def _put(

@@ -15,40 +15,66 @@ from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES, SealedWeightsHead
 
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_WRITE_BYTES = 64 << 10
+_WRITE_BYTES = 256 << 10
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of a sealed model's chunks that travels over a connection of its own."""
+
+    first_chunk: int
+    offset: int
+    """Where it begins in the file."""
+    size_bytes: int
 
 
 @dataclass(frozen=True)
 class SealedModel:
-    """A `<model id>.sealed` file: its head, and where the weights begin and how long they are."""
+    """A `<model id>.sealed` file, as long as its head says."""
 
     id: str
     path: Path
-    head: bytes = field(repr=False)
-    weights_bytes: int
+    head: SealedWeightsHead
 
     @classmethod
     def open(cls, folder: Path, model_id: str) -> Self:
         """Read the head of `<model_id>.sealed`. Raises SourceUnusable."""
         path = folder / f"{model_id}.sealed"
-        start = _read(path, MAX_WEIGHTS_HEAD_BYTES, whole=False)
         try:
-            head, length = SealedWeightsHead.read(start)
+            head, length = SealedWeightsHead.read(_read(path, MAX_WEIGHTS_HEAD_BYTES, whole=False))
         except ProtocolError as error:
             raise SourceUnusable(f"{path.name}: {error}") from None
         if head.model != model_id:
             raise SourceUnusable(f"{path.name}: expected the sealed model {model_id}, got {head.model}")
-        return cls(model_id, path, start[:length], path.stat().st_size - length)
+        model = cls(model_id, path, head)
+        if (actual := path.stat().st_size) != (expected := length + model.weights_bytes):
+            raise SourceUnusable(f"{path.name}: expected {expected} bytes, got {actual}")
+        return model
 
-    async def weights(self) -> AsyncIterator[bytes]:
-        """Everything behind the head, in writes of 64 KiB. Raises SourceUnusable, also when the file has shrunk."""
-        left = self.weights_bytes
+    @property
+    def weights_bytes(self) -> int:
+        """The length of all chunks."""
+        return self.head.segment_bytes(0, self.head.chunks)
+
+    def segments(self, streams: int) -> list[Segment]:
+        """All chunks, in `streams` segments of nearly the same length; fewer where there are not as many chunks."""
+        streams = min(streams, self.head.chunks)
+        return [self._segment(number, streams) for number in range(streams)]
+
+    def _segment(self, number: int, streams: int) -> Segment:
+        first, end = (self.head.chunks * edge // streams for edge in (number, number + 1))
+        offset = len(self.head.to_bytes()) + self.head.segment_bytes(0, first)
+        return Segment(first, offset, self.head.segment_bytes(first, end))
+
+    async def read(self, segment: Segment) -> AsyncIterator[bytes]:
+        """The bytes of a segment, in writes of 256 KiB. Raises SourceUnusable, also when the file has shrunk."""
+        left = segment.size_bytes
         try:
             with await asyncio.to_thread(self.path.open, "rb") as file:
-                file.seek(len(self.head))
-                while chunk := await asyncio.to_thread(file.read, min(_WRITE_BYTES, left)):
-                    left -= len(chunk)
-                    yield chunk
+                file.seek(segment.offset)
+                while piece := await asyncio.to_thread(file.read, min(_WRITE_BYTES, left)):
+                    left -= len(piece)
+                    yield piece
         except OSError as error:
             raise SourceUnusable(f"{self.path.name}: expected a readable file ({error.strerror})") from None
         if left:  # the enclave would wait for the rest until its time is over

@@ -21,7 +21,6 @@ from strongroom.process import emit
 from strongroom.protocol.problems import Problem
 from strongroom.transport.addresses import Address
 
-_CONTROL_EXCHANGES = 2
 _PROBE_EXCHANGES = 1
 _PROBE_TIMEOUT_S = 10.0
 
@@ -69,10 +68,16 @@ class Gateway:
 
     async def _provision(self, stack: AsyncExitStack, address: Address, sources: Sources) -> None:
         timeout_s = self._settings.limits.enclave_timeout_s
-        link = EnclaveLink(address, timeout_s=timeout_s, max_exchanges=_CONTROL_EXCHANGES)
+        streams = self._settings.weight_streams
+        link = EnclaveLink(address, timeout_s=timeout_s, max_exchanges=streams)
         control = Control(await stack.enter_async_context(link), step_timeout_s=timeout_s)
         self._provisioner = Provisioner(
-            control, sources, read_credentials, now_ms=_now_ms, state_changed=self.readiness.doubt
+            control,
+            sources,
+            read_credentials,
+            now_ms=_now_ms,
+            weight_streams=streams,
+            state_changed=self.readiness.doubt,
         )
         await stack.enter_async_context(_background("provisioner", self._provisioner.run()))
 

@@ -29,6 +29,8 @@ _REPORT = {
             "properties": {"sha256": {"type": "string"}, "simulated": {"type": "boolean"}},
         },
         "policy": {"type": "string"},
+        "document_bytes": {"type": ["integer", "null"]},
+        "warnings": {"type": "array", "items": {"type": "string"}},
     },
 }
 _READY = described("The enclave proved itself within the last minute.", {_MEDIA_JSON: _REPORT}) | {

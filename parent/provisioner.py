@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from parent.control import Control
 from parent.credentials import Credentials
-from parent.delivery import Delivery
+from parent.delivery import Delivery, SealedModel
 from parent.errors import EnclaveError, GatewayError
-from parent.settings import Sources
+from parent.settings import DEFAULT_WEIGHT_STREAMS, Sources
 from strongroom.process import emit
 from strongroom.protocol.constants import BootState
 
@@ -37,11 +37,13 @@ class Provisioner:
         read_credentials: Callable[[int], Credentials],
         *,
         now_ms: Callable[[], int],
+        weight_streams: int = DEFAULT_WEIGHT_STREAMS,
         state_changed: Callable[[], None] = lambda: None,
         pace: Pace | None = None,
     ) -> None:
         self._control, self._sources, self._state_changed = control, sources, state_changed
         self._read_credentials, self._now_ms, self._pace = read_credentials, now_ms, pace or Pace()
+        self._weight_streams = weight_streams
         self._state: BootState | None = None
         self._delivery: Delivery | None = None
         self._released: set[str] = set()
@@ -120,14 +122,23 @@ class Provisioner:
         for model in (await self._delivered()).models:
             if model.id not in self._released:
                 await self._refresh_credentials()
-                await self._control.release(model.id, model.head)
+                await self._control.release(model)
                 self._released.add(model.id)
 
     async def _load(self) -> None:
         for model in (await self._delivered()).models:
             if model.id not in self._loaded:
-                await self._control.load(model.id, model.weights(), model.weights_bytes)
+                await self._send(model)
                 self._loaded.add(model.id)
+
+    async def _send(self, model: SealedModel) -> None:
+        """All segments side by side; the first that fails ends the others, and is what failed."""
+        try:
+            async with asyncio.TaskGroup() as streams:
+                for segment in model.segments(self._weight_streams):
+                    streams.create_task(self._control.load(model, segment))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     async def _refresh_credentials(self) -> None:
         """Push when due: after `refresh_s`, or at half the lifetime that they had left when read."""

@@ -14,6 +14,8 @@ from parent.trust import Trust
 from strongroom.protocol.constants import MEDIA_ATTESTATION, PATH_ATTESTATION
 
 MAX_DOCUMENT_BYTES = 32 << 10
+LARGE_DOCUMENT_BYTES = 10 << 10
+"""A document above this is warned of: the NSM's driver cuts its answer, document and frame, at 12 KiB (review R24)."""
 
 _NONCE_BYTES = 32
 _FRESH_S = 60.0
@@ -43,6 +45,7 @@ class Readiness:
         self._now_ms, self._monotonic_s = now_ms, monotonic_s
         self._state, self._reason = State.UNVERIFIED, "no document was judged yet"
         self._concluded_s = monotonic_s()
+        self._document_bytes: int | None = None
         self._doubted = asyncio.Event()
 
     @property
@@ -51,7 +54,10 @@ class Readiness:
         return self._state is State.VERIFIED and self._monotonic_s() - self._concluded_s <= _FRESH_S
 
     def report(self) -> Mapping[str, object]:
-        """The verdict, why, seconds since it was reached, and under which trust anchor and policy."""
+        """The verdict, why, seconds since it was reached, and under which trust anchor and policy.
+
+        Also the size of the latest verified document, null before there is one, and a warning when it is large.
+        """
         return {
             "ready": self.ready,
             "state": self._state,
@@ -59,6 +65,8 @@ class Readiness:
             "age_s": int(self._monotonic_s() - self._concluded_s),
             "trust_anchor": {"sha256": self._trust.anchor.sha256, "simulated": self._trust.anchor.simulated},
             "policy": self._trust.policy_name,
+            "document_bytes": self._document_bytes,
+            "warnings": self._warnings(),
         }
 
     def doubt(self) -> None:
@@ -73,7 +81,8 @@ class Readiness:
             await asyncio.sleep(_PAUSE_S)
             if self._state is State.VERIFIED:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._doubted.wait(), _INTERVAL_S - _PAUSE_S)
+                    async with asyncio.timeout(_INTERVAL_S - _PAUSE_S):
+                        await self._doubted.wait()
 
     async def attempt(self) -> None:
         """One document, one verdict."""
@@ -90,7 +99,16 @@ class Readiness:
         except AttestationError:
             self._conclude(State.REJECTED, "unusable")
         else:
+            self._document_bytes = len(document)
             self._conclude(State.VERIFIED, "the enclave answered a fresh nonce")
+
+    def _warnings(self) -> list[str]:
+        if self._document_bytes is None or self._document_bytes <= LARGE_DOCUMENT_BYTES:
+            return []
+        return [
+            f"attestation document: expected at most {LARGE_DOCUMENT_BYTES} bytes, got {self._document_bytes}; "
+            "the NSM's driver cuts its answers at 12288"
+        ]
 
     def _conclude(self, state: State, reason: str) -> None:
         self._state, self._reason, self._concluded_s = state, reason, self._monotonic_s()

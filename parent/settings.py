@@ -10,6 +10,8 @@ from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
 from strongroom.transport.addresses import Address, parse_address
 
 _PREFIX = "STRONGROOM_"
+DEFAULT_WEIGHT_STREAMS = 4
+MAX_WEIGHT_STREAMS = 16
 _SOURCES = ("CONFIGURATION", "CATALOGUE", "SEALED_MODELS")
 
 Value = TypeVar("Value")
@@ -58,6 +60,8 @@ class Settings:
     enclave_api: Address
     enclave_control: Address | None = None
     sources: Sources | None = None
+    weight_streams: int = DEFAULT_WEIGHT_STREAMS
+    """Connections to the enclave over which the weights of one model are sent side by side."""
     policy: Path | None = None
     trust_anchor: Path | None = None
     """PEM of the trust anchor; None is the AWS Nitro root."""
@@ -89,6 +93,7 @@ class Settings:
             enclave_api=_parsed("STRONGROOM_ENCLAVE_API", environment["STRONGROOM_ENCLAVE_API"], parse_address),
             enclave_control=read("ENCLAVE_CONTROL", parse_address, None),
             sources=_sources(environment),
+            weight_streams=read("WEIGHT_STREAMS", _weight_streams, cls.weight_streams),
             policy=read("POLICY", Path, None),
             trust_anchor=read("TRUST_ANCHOR", Path, None),
             allow_simulated=read("ALLOW_SIMULATED", _switch, False),
@@ -134,4 +139,10 @@ def _switch(text: str) -> bool:
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
         raise ValueError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def _weight_streams(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= MAX_WEIGHT_STREAMS):
+        raise ValueError(f"expected a number from 1 to {MAX_WEIGHT_STREAMS}, got {text!r}")
     return int(text)

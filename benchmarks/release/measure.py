@@ -48,7 +48,7 @@ def measure(size: Size) -> Figures:
             release = by_enclave(client, account.entry, key)
             latency = race(release, by_boto3(plain, account.entry, key, enclave.document()), size.runs)
             counted = _envelopes(parts, account, client)
-        return Figures(client.leg, latency, _crowd(parts, enclave, account, size), counted)
+        return Figures(client.leg.word, latency, _crowd(parts, enclave, account, size), counted)
 
 
 def _envelopes(parts: Parts, account: Account, client: KMSClient) -> Envelopes:

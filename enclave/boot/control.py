@@ -4,6 +4,7 @@ It is open from the start, on a port of its own. Whatever is not the next step e
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 
 from enclave.asgi import (
@@ -36,6 +37,8 @@ from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES
 from strongroom.protocol.problems import Problem
 
+_INDEX = re.compile(r"0|[1-9][0-9]{0,7}", re.ASCII)
+
 EndEnclave = Callable[[str], None]
 """Called with a code for the log; the process ends soon after."""
 
@@ -59,13 +62,16 @@ class ControlApp:
         except KMSUnreachable as error:
             self._log.write(LogEvent.STEP_FAILED, code=error.code)
             await respond_problem(send, Problem.BUSY)
-        except Fatal as error:
-            self._end(error.code)
         except Exception as error:
             # Nothing a step can raise may leave the enclave half-way between two states.
-            self._end(_code(error))
+            self._refuse(_code(error))
         else:
-            await respond(send, 204)
+            if not self._boot.ended:
+                await respond(send, 204)
+
+    def _refuse(self, code: str) -> None:
+        if not self._boot.ended:  # the first refusal is the reason, not how the other segments broke off
+            self._end(code)
 
     async def _step(self, method: str, path: str, receive: Receive) -> None:
         if method != "PUT":
@@ -98,13 +104,15 @@ class ControlApp:
         match path.split("/"):
             case [*base, model_id, "head"] if "/".join(base) == PATH_BOOT_MODELS:
                 await self._boot.release(model_id, await read_body(receive, MAX_WEIGHTS_HEAD_BYTES))
-            case [*base, model_id, "weights"] if "/".join(base) == PATH_BOOT_MODELS:
-                await self._boot.load(model_id, body_pieces(receive))
+            case [*base, model_id, "weights", first] if "/".join(base) == PATH_BOOT_MODELS and _INDEX.fullmatch(first):
+                await self._boot.load(model_id, int(first), body_pieces(receive))
             case _:
                 raise BootRefused("out-of-order", "control: expected a step of docs/boot.md")
 
 
 def _code(error: Exception) -> str:
+    if isinstance(error, Fatal):
+        return error.code
     names: dict[type[Exception], str] = {
         ProtocolError: "malformed-input",
         EngineError: "model-rejected",

@@ -1,68 +1,63 @@
-"""Receiving a model: from opened plaintext, piece by piece, to a checked manifest and its files.
+"""Receiving sealed weights over several connections: each chunk is opened as it comes and put in its place."""
 
-The plaintext of sealed weights is the manifest behind its length (4 bytes), then the files in the manifest's order.
-Nothing is allocated for a file before the manifest's digest equals the one in the catalogue, which PCR16 holds.
-"""
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
 
-import hashlib
-from collections.abc import Iterator
-
+from enclave.boot.assemble import ModelAssembly
+from enclave.boot.segments import ChunkLedger, Segment
 from enclave.errors import BootRefused
-from strongroom.protocol.catalogue import CatalogueEntry, ModelFile, ModelManifest, manifest_digest
-from strongroom.protocol.constants import MAX_MANIFEST_BYTES
+from strongroom.protocol.catalogue import CatalogueEntry, ModelManifest
+from strongroom.protocol.weights import WeightsCipher
 
-_LENGTH_BYTES = 4
+STALL_S: Final = 60.0
+"""A segment waits this long for the others while no chunk of theirs comes: then what is missing will not come."""
 
 
-class ModelReceiver:
-    """Feed it the plaintext as it comes, then `finish`. Every deviation is BootRefused."""
+class WeightsReceiver:
+    """The weights of one model. Every deviation is BootRefused or a ProtocolError, after which the enclave ends.
 
-    def __init__(self, entry: CatalogueEntry) -> None:
-        self._entry = entry
-        self._buffer = bytearray()
-        self._manifest: ModelManifest | None = None
-        self._pending: Iterator[ModelFile] = iter(())
-        self._current: ModelFile | None = None
-        self._files: dict[str, bytes] = {}
+    It holds the manifest's files and, for each connection, no more than the chunk that is on its way.
+    """
 
-    def feed(self, data: bytes) -> None:
-        """Take the next piece of plaintext."""
-        self._buffer += data
-        if self._manifest is None:
-            self._read_manifest()
-        while self._current is not None and len(self._buffer) >= self._current.size_bytes:
-            self._read_file(self._current)
-        if self._manifest is not None and self._current is None and self._buffer:
-            raise self._refused("expected the files of its manifest and no more, got another length")
+    def __init__(self, entry: CatalogueEntry, cipher: WeightsCipher) -> None:
+        self._cipher = cipher
+        self._ledger = ChunkLedger(cipher.head.chunks)
+        self._assembly = ModelAssembly(entry, cipher.head.plaintext_bytes)
+        self._begun, self._complete = asyncio.Event(), asyncio.Event()
+
+    async def receive(self, first: int, body: AsyncIterator[bytes]) -> None:
+        """Take the segment that begins with chunk `first`; return when the chunks of all segments are in place."""
+        segment = Segment(self._cipher.head, first)
+        async for piece in body:
+            for index, sealed in segment.feed(piece):
+                await self._take(index, sealed)
+        segment.finish()
+        await self._wait_for(self._complete)
 
     def finish(self) -> tuple[ModelManifest, dict[str, bytes]]:
         """The manifest and the contents of its files by name, all digests checked."""
-        if self._manifest is None or self._current is not None:
-            raise self._refused("expected the files of its manifest and no more, got another length")
-        return self._manifest, self._files
+        return self._assembly.finish()
 
-    def _read_manifest(self) -> None:
-        size = int.from_bytes(self._buffer[:_LENGTH_BYTES], "big")
-        if len(self._buffer) >= _LENGTH_BYTES and not 1 <= size <= MAX_MANIFEST_BYTES:
-            raise self._refused(f"expected a manifest of at most {MAX_MANIFEST_BYTES} bytes, got {size}")
-        end = _LENGTH_BYTES + size
-        if len(self._buffer) < end or end == _LENGTH_BYTES:
-            return
-        data = bytes(self._buffer[_LENGTH_BYTES:end])
-        if manifest_digest(data) != self._entry.manifest_sha384:
-            raise self._refused("expected the manifest of the catalogue, got another")
-        del self._buffer[:end]
-        self._manifest = ModelManifest.from_bytes(data)
-        self._pending = iter(self._manifest.files)
-        self._current = next(self._pending, None)
+    async def _take(self, index: int, sealed: bytearray) -> None:
+        if index:
+            await self._wait_for(self._begun)
+        self._ledger.claim(index)
+        chunk = self._cipher.open(index, sealed)
+        whole = self._assembly.place(index, chunk) if index else self._assembly.begin(chunk)
+        self._begun.set()
+        for file in whole:
+            await asyncio.to_thread(file.check)  # seconds for a large one; a chunk takes less than a millisecond
+        self._ledger.settle()
+        if self._ledger.complete:
+            self._complete.set()
 
-    def _read_file(self, file: ModelFile) -> None:
-        content = bytes(self._buffer[: file.size_bytes])
-        if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise self._refused("expected the file of the manifest, got other bytes")
-        del self._buffer[: file.size_bytes]
-        self._files[file.name] = content
-        self._current = next(self._pending, None)
-
-    def _refused(self, message: str) -> BootRefused:
-        return BootRefused("model-rejected", f"model {self._entry.id}: {message}")
+    async def _wait_for(self, event: asyncio.Event) -> None:
+        while not event.is_set():
+            before = self._ledger.settled
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await event.wait()
+            except TimeoutError:
+                if before == self._ledger.settled == self._ledger.claimed:
+                    raise BootRefused("input-incomplete", "weights: expected every chunk, got some") from None

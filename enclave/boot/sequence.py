@@ -2,16 +2,13 @@
 
     BOOTED ─configure→ CONFIGURED ─catalogue→ CATALOGUED ─check_key→ KEY_CHECKED ─release*→ RELEASED ─load*→ READY
 
-Blocking work (NSM, KMS, ONNX) runs in threads; the steps themselves run one at a time.
+Blocking work (NSM, KMS, ONNX) runs in threads; steps run one at a time, except that weights arrive side by side.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from attestation.errors import PolicyError
-from attestation.key_policy.linter import lint_key
-from attestation.key_policy.text import parse_key_policy
 from attestation.measurements import (
     CATALOGUE_LABEL,
     CATALOGUE_PCR,
@@ -19,28 +16,29 @@ from attestation.measurements import (
     CONFIGURATION_PCR,
     labelled_digest,
 )
+from enclave.boot.key_check import check_keys
 from enclave.boot.measure import measure_once
-from enclave.boot.receive import ModelReceiver
+from enclave.boot.receive import WeightsReceiver
 from enclave.clock import Clock, SetSystemClock
 from enclave.engine.engine import Engine
-from enclave.errors import BootRefused
-from enclave.evidence import Evidence
+from enclave.errors import BootRefused, KeyRefused
+from enclave.evidence import ClientEvidence, Evidence
 from enclave.keys import BootKeys
 from enclave.kms.client import KMSClient
 from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSM
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry
-from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
+from strongroom.protocol.configuration import DeploymentConfiguration
 from strongroom.protocol.constants import BootState
 from strongroom.protocol.messages import SealedWeightsHead
-from strongroom.protocol.weights import WeightsOpener
+from strongroom.protocol.weights import WeightsCipher
 from strongroom.transport.addresses import Address
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What exists once both PCRs are locked: keys, evidence, time."""
+    """What exists once both PCRs are locked: keys, evidence for KMS, time."""
 
     keys: BootKeys
     evidence: Evidence
@@ -62,8 +60,7 @@ class BootSequence:
         self._set_system_clock = set_system_clock
         self._credentials = PushedCredentialProvider(lambda: self.identity.clock.now_ms())
         self._clients: dict[str, KMSClient] = {}
-        self._openers: dict[str, WeightsOpener] = {}
-        self._loaded: set[str] = set()
+        self._receivers: dict[str, WeightsReceiver] = {}
         self._step = asyncio.Lock()
         self.state = BootState.BOOTED
         self.ended = False
@@ -71,6 +68,8 @@ class BootSequence:
         self.configuration: DeploymentConfiguration
         self.catalogue: Catalogue
         self.identity: Identity
+        self.client_evidence: ClientEvidence
+        """From KEY_CHECKED on, not before: it binds what was found."""
 
     async def configure(self, data: bytes) -> None:
         """BOOTED → CONFIGURED: measure the bytes as received into PCR17, lock it, then parse the same bytes."""
@@ -108,41 +107,43 @@ class BootSequence:
         """CATALOGUED → KEY_CHECKED: the enclave itself judges every configured key and its policy (R11)."""
         async with self._step:
             self._expect(BootState.CATALOGUED)
-            for entry in {entry.arn: entry for entry in self.configuration.key}.values():
-                await asyncio.to_thread(self._check_key, entry)
+            try:
+                key_list = await asyncio.to_thread(self._check_keys)
+            except KeyRefused as refused:
+                for code in refused.findings:
+                    self._log.write(LogEvent.KEY_REFUSED, key=refused.entry_id, code=code)
+                raise
+            self.client_evidence = self.identity.evidence.for_clients(key_list)
             self._enter(BootState.KEY_CHECKED)
 
     async def release(self, model_id: str, head: bytes) -> None:
         """KEY_CHECKED → RELEASED once per model: KMS unwraps its data key for this enclave alone."""
         async with self._step:
             self._expect(BootState.KEY_CHECKED)
-            entry, sealed = self._entry(model_id), self._parse_head(head)
-            if model_id in self._openers or (sealed.model, sealed.version) != (entry.id, entry.version):
+            entry, sealed = self._entry(model_id), SealedWeightsHead.from_bytes(head)
+            if model_id in self._receivers or (sealed.model, sealed.version) != (entry.id, entry.version):
                 raise BootRefused("out-of-order", f"model {entry.id}: expected its own head, once")
-            data_key = await asyncio.to_thread(self._unwrap, entry, sealed)
-            self._openers[model_id] = WeightsOpener(sealed, data_key)
-            if len(self._openers) == len(self.catalogue.model):
+            cipher = await asyncio.to_thread(self._unwrap, entry, sealed)
+            self._receivers[model_id] = WeightsReceiver(entry, cipher)
+            if len(self._receivers) == len(self.catalogue.model):
                 self._enter(BootState.RELEASED)
 
-    async def load(self, model_id: str, body: AsyncIterator[bytes]) -> None:
-        """RELEASED → READY once per model: open the weights as they come, hold them against the catalogue, load."""
+    async def load(self, model_id: str, first_chunk: int, body: AsyncIterator[bytes]) -> None:
+        """RELEASED → READY once all segments of every model have come; segments come side by side.
+
+        Returns when the model is loaded, for each of its segments.
+        """
+        self._expect(BootState.RELEASED)
+        entry = self._entry(model_id)
+        receiver = self._receivers.get(model_id)
+        if receiver is None:
+            raise BootRefused("out-of-order", f"model {entry.id}: expected its weights once")
+        await receiver.receive(first_chunk, body)
         async with self._step:
-            self._expect(BootState.RELEASED)
-            entry = self._entry(model_id)
-            opener = self._openers.pop(model_id, None)
-            if opener is None:
-                raise BootRefused("out-of-order", f"model {entry.id}: expected its weights once")
-            receiver = ModelReceiver(entry)
-            async for piece in body:
-                for plaintext in opener.feed(piece):
-                    receiver.feed(plaintext)
-            receiver.feed(opener.finish())
-            manifest, files = receiver.finish()
-            if (manifest.id, manifest.version, manifest.task) != (entry.id, entry.version, entry.task):
-                raise BootRefused("model-rejected", f"model {entry.id}: expected the catalogue's identity")
-            await asyncio.to_thread(self._engine.load, manifest, files)
-            self._loaded.add(model_id)
-            if len(self._loaded) == len(self.catalogue.model):
+            if self._receivers.pop(model_id, None) is None:  # another of its segments came here first
+                return
+            await asyncio.to_thread(self._engine.load, *receiver.finish())
+            if not self._receivers:
                 self._enter(BootState.READY)
                 self.ready.set()
 
@@ -161,12 +162,6 @@ class BootSequence:
         if entry is None:
             raise BootRefused("unknown-model", "model: expected an id of the catalogue")
         return entry
-
-    def _parse_head(self, head: bytes) -> SealedWeightsHead:
-        sealed, size = SealedWeightsHead.read(head)
-        if size != len(head):
-            raise BootRefused("model-rejected", f"head: expected {size} bytes, got {len(head)}")
-        return sealed
 
     def _make_identity(self) -> Identity:
         clock = Clock(self._nsm.attest())
@@ -188,16 +183,12 @@ class BootSequence:
             )
         return self._clients[region]
 
-    def _check_key(self, entry: KeyEntry) -> None:
-        description, policy, grants = self._client(entry.region).describe_key(entry.arn)
-        role = self.configuration.kms.runtime_role
-        try:
-            findings = lint_key(description, parse_key_policy(policy), grants, runtime_role_arn=role)
-        except PolicyError as error:
-            raise BootRefused("key-policy", f"key {entry.id}: {error}") from None
-        if errors := [finding.code for finding in findings if finding.severity == "error"]:
-            raise BootRefused("key-policy", f"key {entry.id}: expected a sound key policy, found {', '.join(errors)}")
+    def _check_keys(self) -> bytes:
+        role, configurations = self.configuration.kms.runtime_role, self.identity.keys.configurations
+        return check_keys(self.configuration.key, self._client, role, configurations).to_bytes()
 
-    def _unwrap(self, entry: CatalogueEntry, head: SealedWeightsHead) -> bytes:
+    def _unwrap(self, entry: CatalogueEntry, head: SealedWeightsHead) -> WeightsCipher:
         key = self.configuration.find_key(entry.key, "model")
-        return self._client(key.region).unwrap(key, key.model_context(entry), head.wrapped_key)
+        context = key.model_context(entry)
+        data_key = self._client(key.region).unwrap(key, context, head.wrapped_key)
+        return WeightsCipher(head, data_key, key.arn, context)

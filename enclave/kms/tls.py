@@ -9,12 +9,12 @@ version and no file is believed, the context makes a ClientHello in memory, and 
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 
 from enclave.errors import BootRefused
 from enclave.kms.client_hello import Offer
+from strongroom.protocol.kms_leg import KMSLeg
 
 AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-trust-roots.pem")
 X25519MLKEM768: Final = 0x11EC
@@ -22,13 +22,6 @@ X25519MLKEM768: Final = 0x11EC
 OPENSSL_IS_HYBRID: Final = ssl.OPENSSL_VERSION_INFO >= (3, 5)
 _CLASSICAL_GROUP: Final = "prime256v1"  # every endpoint of KMS takes it, the FIPS ones included
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
-
-
-class KMSLeg(StrEnum):
-    """How the key exchange towards KMS withstands a quantum computer."""
-
-    HYBRID = "hybrid"
-    CLASSICAL = "classical"
 
 
 @dataclass(frozen=True)

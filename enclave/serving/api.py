@@ -55,7 +55,7 @@ class APIApp:
                 document = await self._document(_nonce(scope["query_string"]))
                 await respond(send, 200, MEDIA_ATTESTATION, document)
             case "GET", path if path == PATH_KEYS:
-                await respond(send, 200, MEDIA_KEYS, self._boot.identity.keys.configurations)
+                await respond(send, 200, MEDIA_KEYS, self._boot.client_evidence.key_list)
             case "GET", path if path == PATH_MODELS:
                 await respond(send, 200, "application/json", self._models)
             case "POST", path if path == PATH_SEALED:
@@ -64,11 +64,9 @@ class APIApp:
                 raise Refused(Problem.REJECTED)
 
     async def _document(self, nonce: bytes | None) -> bytes:
-        evidence = self._boot.identity.evidence
-        document = (
-            await asyncio.to_thread(evidence.recent)
-            if nonce is None
-            else await asyncio.to_thread(evidence.for_client, nonce)
+        evidence = self._boot.client_evidence
+        document = await (
+            asyncio.to_thread(evidence.recent) if nonce is None else asyncio.to_thread(evidence.live, nonce)
         )
         self._log.write(LogEvent.DOCUMENT)
         return document

@@ -1,6 +1,6 @@
 """The options that every command of the client shares, and the client that they make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +17,22 @@ _MAX_ANCHOR_BYTES = 16 << 10
 
 
 def client_options(command: F) -> F:
-    """Add --url, --policy, --trust-anchor, --allow-simulated and --timeout; pass the client as `client`."""
+    """Add where the gateway is and what is demanded of the enclave behind it; pass the client as `client`."""
 
     @click.option("--url", envvar="STRONGROOM_URL", required=True, help="The gateway's address.")
     @click.option("--policy", envvar="STRONGROOM_POLICY", type=_FILE, help="Policy file: the measurements you trust.")
     @click.option("--any-measurement", is_flag=True, help="UNSAFE: trust any genuine enclave, whatever runs in it.")
     @click.option("--trust-anchor", envvar="STRONGROOM_TRUST_ANCHOR", type=_FILE, help="PEM of a simulator's root.")
     @click.option("--allow-simulated", is_flag=True, help="Accept an anchor that is not AWS's; proves no hardware.")
+    @click.option("--require-hybrid-kms", is_flag=True, help="Refuse classical TLS from the enclave to KMS.")
+    @click.option(
+        "--key-policy",
+        "key_policies",
+        metavar="ID=HEX",
+        multiple=True,
+        callback=_pins,
+        help="SHA-384 of the key policy that key entry ID must have, as KMS returns its text; repeatable.",
+    )
     @click.option(
         "--timeout",
         "timeout_s",
@@ -40,6 +49,8 @@ def client_options(command: F) -> F:
         any_measurement: bool,
         trust_anchor: Path | None,
         allow_simulated: bool,
+        require_hybrid_kms: bool,
+        key_policies: Mapping[str, str],
         timeout_s: float,
         **kwargs: Any,
     ) -> Any:
@@ -51,11 +62,20 @@ def client_options(command: F) -> F:
             policy=load_policy_option(policy, any_measurement),
             anchor=load_anchor(trust_anchor) if trust_anchor else AWS_NITRO_ROOT_G1,
             allow_simulated=allow_simulated,
+            require_hybrid_kms=require_hybrid_kms,
+            key_policy_sha384=key_policies,
             timeout_s=timeout_s,
         ) as client:
             return command(*args, client=client, **kwargs)
 
     return wrapper  # type: ignore[return-value]  # click's decorators keep no signature
+
+
+def _pins(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pins = dict(each.split("=", 1) for each in given if "=" in each)
+    if len(pins) != len(given):
+        raise click.BadParameter("expected ID=HEX with each id once, for example models=5e02….")
+    return pins
 
 
 def load_policy_option(policy: Path | None, any_measurement: bool) -> Any:

@@ -48,7 +48,8 @@ def lint(
     from attestation.policy_file import MAX_POLICY_FILE_BYTES, load_measurements
 
     _check_role(role)
-    policy, metadata = _key_policy(file), _metadata(describe)
+    policy, sha384 = _key_policy(file)
+    metadata = _metadata(describe)
     findings = [
         *lint_policy(policy, role, account_in(metadata or {})),
         *_lint_metadata(metadata),
@@ -59,7 +60,7 @@ def lint(
         comparison = compare(policy, load_measurements(read_bounded(policy_file, MAX_POLICY_FILE_BYTES)))
         findings += comparison.findings()
     findings.append(IAM_UNSEEN)
-    (_print_json if as_json else _print_text)(findings, comparison)
+    (_print_json if as_json else _print_text)(findings, comparison, sha384)
     return EXIT_FAILED if any(each.severity == "error" for each in findings) else 0
 
 
@@ -70,16 +71,20 @@ def _check_role(role: str | None) -> None:
         raise CommandFailed("usage", "--role: expected arn:aws:iam::<account>:role/<name>", EXIT_USAGE)
 
 
-def _key_policy(file: Path) -> dict[str, object]:
-    """GetKeyPolicy's answer holds the policy as text within text."""
+def _key_policy(file: Path) -> tuple[dict[str, object], str | None]:
+    """GetKeyPolicy's answer holds the policy as text within text; its digest is what an enclave binds.
+
+    A bare policy has none: what KMS holds may differ from it in white space.
+    """
+    from attestation.bindings import key_policy_sha384
     from attestation.key_policy.text import parse_key_policy, parse_object
 
     text = _text(file)
     parsed = parse_object(text, str(file), _MAX_ANSWER_BYTES)
     inner = parsed.get("Policy")
     if "Statement" not in parsed and isinstance(inner, str):
-        return parse_key_policy(inner)
-    return parse_key_policy(text)
+        return parse_key_policy(inner), key_policy_sha384(inner).hex()
+    return parse_key_policy(text), None
 
 
 def _metadata(file: Path | None) -> dict[str, object] | None:
@@ -125,24 +130,26 @@ def _text(file: Path) -> str:
         raise CommandFailed("text", f"{file}: expected text in UTF-8, got other bytes", EXIT_USAGE) from None
 
 
-def _print_json(findings: "Sequence[Finding]", comparison: "Comparison | None") -> None:
+def _print_json(findings: "Sequence[Finding]", comparison: "Comparison | None", sha384: str | None) -> None:
     print_json(
         {
             "errors": _count(findings, "error"),
             "warnings": _count(findings, "warning"),
+            "key_policy_sha384": sha384,
             "findings": [asdict(each) for each in findings],
             "tuples": None if comparison is None else _tuples(comparison),
         }
     )
 
 
-def _print_text(findings: "Sequence[Finding]", comparison: "Comparison | None") -> None:
+def _print_text(findings: "Sequence[Finding]", comparison: "Comparison | None", sha384: str | None) -> None:
     for each in sorted(findings, key=lambda finding: finding.severity):
         click.secho(f"{each.severity}  {each.code}", bold=True, fg="red" if each.severity == "error" else None)
         print_table([("", escaped(each.explanation)), ("mend", each.mend)])
     if comparison is not None:
         rows = ((word, escaped(", ".join(names)) or "none") for word, names in _tuples(comparison).items())
         print_table((f"tuples {word}", names) for word, names in rows)
+    print_table([("SHA-384", sha384 or "not known from a bare policy: give what get-key-policy --output json printed")])
     errors, warnings = _count(findings, "error"), _count(findings, "warning")
     click.echo(f"errors: {errors}, warnings: {warnings}; IAM was not looked at")
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from strongroom.client.status import Status
 
 _PCR_MEANING = {**PCR_MEANING, 16: "model catalogue", 17: "deployment configuration"}
+_KMS_LEG = {
+    "classical": "classical: RSA-2048 and classical TLS",
+    "hybrid": "hybrid TLS (X25519MLKEM768) around RSA-2048",
+}
 
 
 @click.command()
@@ -45,7 +49,10 @@ def _print(report: "Status") -> None:
             f"{report.mode}, made {instant(report.timestamp_ms)}, valid until {instant(report.valid_until_ms)}",
         ),
         ("sealed to", f"{report.suite}, key {report.key_id[:16]}…"),
+        ("KMS leg", _KMS_LEG[report.kms_leg]),
     ]
+    for entry_id, digest in report.key_policies.items():
+        rows.append(("key policy", f"{digest}  {entry_id}, SHA-384 of what KMS held at boot"))
     for index, value in report.pcrs.items():
         if index in _PCR_MEANING and int(value, 16):
             rows.append((f"PCR{index}", f"{value}  {_PCR_MEANING[index]}"))

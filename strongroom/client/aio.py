@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, Unpack, overload
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
 from strongroom.client.answers import ChatAnswer, ChatCollector, collect_chat, collect_tensors, collect_vectors
+from strongroom.client.kms_terms import KMSTerms
 from strongroom.client.models import choose_model
 from strongroom.client.session import AttestedSession
 from strongroom.client.status import Status
@@ -57,8 +58,10 @@ class AsyncChatStream:
 class AsyncClient:
     """Confidential inference at `url`, by an enclave that satisfies `policy` under `anchor`, or not at all.
 
-    `timeout_s` bounds every wait (attestation, a whole answer, each next piece of a stream). Raises PolicyRequired,
-    InvalidArgument; every call raises the errors of `strongroom.client.errors`. Use it in one event loop.
+    `timeout_s` bounds every wait (attestation, a whole answer, each next piece of a stream). `require_hybrid_kms`
+    refuses an enclave that may have used classical TLS to KMS; `key_policy_sha384` maps ids of key entries to the
+    SHA-384, in hex, of the key policy that KMS must have shown the enclave. Raises PolicyRequired, InvalidArgument;
+    every call raises the errors of `strongroom.client.errors`. Use it in one event loop.
     """
 
     def __init__(
@@ -69,11 +72,19 @@ class AsyncClient:
         anchor: TrustAnchor | SimulatedTrustAnchor = AWS_NITRO_ROOT_G1,
         allow_simulated: bool = False,
         suites: Sequence[Suite] = (Suite.XWING,),
+        require_hybrid_kms: bool = False,
+        key_policy_sha384: Mapping[str, str] | None = None,
         timeout_s: float = 120.0,
         default_model: str | None = None,
     ) -> None:
         self._session = AttestedSession(
-            url, policy=policy, anchor=anchor, allow_simulated=allow_simulated, suites=suites, timeout_s=timeout_s
+            url,
+            policy=policy,
+            anchor=anchor,
+            allow_simulated=allow_simulated,
+            suites=suites,
+            kms_terms=KMSTerms(require_hybrid_kms, key_policy_sha384 or {}),
+            timeout_s=timeout_s,
         )
         self._default_model = default_model
 

@@ -12,8 +12,9 @@ from attestation.modes import Live
 from attestation.policy import Policy
 from attestation.verifier import VerifiedDocument, verify
 from strongroom.client.errors import AttestationRefused, InvalidArgument, PolicyRequired
+from strongroom.client.kms_terms import KMSTerms
 from strongroom.protocol.errors import ProtocolError
-from strongroom.protocol.keys import KeyConfiguration, decode_keys
+from strongroom.protocol.keys import KeyConfiguration, KeyList
 from strongroom.protocol.suites import Suite, load_public_key
 
 _GUARD = object()
@@ -24,6 +25,7 @@ class AttestedKey:
     """A key configuration that a verified document binds; `from_verified` is the only maker of these."""
 
     configuration: KeyConfiguration
+    key_list: KeyList
     verified: VerifiedDocument
     guard: InitVar[object]
 
@@ -44,7 +46,8 @@ class AttestedKey:
             raise TypeError("expected a VerifiedDocument")
         try:
             check_client_binding(verified.document, keys)
-            offered = {configuration.suite: configuration for configuration in reversed(decode_keys(keys))}
+            key_list = KeyList.from_bytes(keys)
+            offered = {configuration.suite: configuration for configuration in key_list.configurations}
             configuration = next(offered[suite] for suite in suites if suite in offered)
             load_public_key(configuration.suite, configuration.public_key)
         except Rejected as rejection:
@@ -55,7 +58,7 @@ class AttestedKey:
             names = ", ".join(suite.name for suite in suites)
             reason = f"expected a key of suite {names}, got other suites only"
             raise AttestationRefused(reason, "accept one of them with suites=, or use a newer enclave") from None
-        return cls(configuration, verified, _GUARD)
+        return cls(configuration, key_list, verified, _GUARD)
 
     @property
     def attested_at_ms(self) -> int:
@@ -71,6 +74,7 @@ class Terms:
     anchor: TrustAnchor | SimulatedTrustAnchor
     allow_simulated: bool = False
     suites: Sequence[Suite] = field(default=(Suite.XWING,))
+    kms: KMSTerms = field(default_factory=KMSTerms)
     seen: ChainCache = field(default_factory=ChainCache, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -96,4 +100,6 @@ class Terms:
             raise AttestationRefused.from_rejection(rejection) from None
         except AttestationError as error:
             raise AttestationRefused(str(error), "correct the policy") from None
-        return AttestedKey.from_verified(verified, keys, suites=self.suites)
+        key = AttestedKey.from_verified(verified, keys, suites=self.suites)
+        self.kms.check(key.key_list)
+        return key

@@ -6,7 +6,7 @@
     ├── ClientClosed         used after `close`
     ├── Unreachable          no connection to the gateway, or it was lost before an answer began
     ├── TimedOut             nothing that verifies came in time
-    ├── AttestationRefused   the enclave's evidence does not satisfy the policy (`.rejection`)
+    ├── AttestationRefused   the enclave's evidence does not satisfy the policy (`.rejection`) or a term (`.unmet`)
     ├── GatewayProblem       the gateway's own refusal: untrusted, and no statement of the enclave (`.problem`)
     ├── StaleKey             the gateway says, also after a new attestation, that the enclave's key is gone
     ├── SealBroken           a success that is not the sealed answer to this request: altered, foreign or plain bytes
@@ -18,7 +18,7 @@ do. No text holds a prompt, an answer, a key or anything that the gateway wrote,
 it lists when the caller names none (64 lower-case characters each at most).
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from attestation.advice import advice_on
 from attestation.errors import Rejected
@@ -76,23 +76,33 @@ class TimedOut(StrongroomError):
 
 
 class AttestationRefused(StrongroomError):
-    """The evidence is not good enough. `rejection` is the verifier's own, None when the keys are unusable."""
+    """The evidence is not good enough.
+
+    `rejection` is the verifier's own, None when the keys are unusable or a term of this client is `unmet`.
+    """
 
     code, exit_code = "attestation-refused", 3
 
-    def __init__(self, reason: str, advice: str, rejection: Rejected | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        advice: str,
+        *,
+        rejection: Rejected | None = None,
+        unmet: Literal["kms-leg", "key-policy"] | None = None,
+    ) -> None:
         super().__init__(f"{reason}; nothing was sealed to it: {advice}")
-        self.rejection = rejection
+        self.rejection, self.unmet = rejection, unmet
 
     @classmethod
     def from_rejection(cls, rejection: Rejected) -> "AttestationRefused":
         """Wrap what the verifier raised."""
-        return cls(str(rejection), advice_on(rejection.code), rejection)
+        return cls(str(rejection), advice_on(rejection.code), rejection=rejection)
 
     @property
     def reason(self) -> str | None:
-        """The verifier's rejection code."""
-        return None if self.rejection is None else self.rejection.code.value
+        """The verifier's rejection code, or the term that is unmet."""
+        return self.unmet if self.rejection is None else self.rejection.code.value
 
 
 class GatewayProblem(StrongroomError):

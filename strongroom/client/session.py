@@ -11,6 +11,7 @@ from strongroom.client.contact import Contact
 from strongroom.client.deadlines import deadline
 from strongroom.client.errors import InvalidArgument, PolicyRequired, RequestRefused, StaleKey
 from strongroom.client.gateway import Gateway, Reply
+from strongroom.client.kms_terms import KMSTerms
 from strongroom.client.models import MAX_MODELS_BYTES, MEDIA_MODELS, ModelInfo, parse_models
 from strongroom.client.sealing import SealedRequest, opening
 from strongroom.protocol.constants import PATH_MODELS
@@ -33,7 +34,7 @@ class AttestedSession:
 
     `timeout_s` bounds each wait: for an attested key, for the head of an answer, for every next chunk that opens.
     A verified document is used for `max_age_s` at most, then the enclave attests anew. `suites` are the acceptable
-    ones, best first. Raises PolicyRequired, InvalidArgument.
+    ones, best first; `kms_terms` say what is demanded of the way to KMS. Raises PolicyRequired, InvalidArgument.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class AttestedSession:
         anchor: TrustAnchor | SimulatedTrustAnchor = AWS_NITRO_ROOT_G1,
         allow_simulated: bool = False,
         suites: Sequence[Suite] = (Suite.XWING,),
+        kms_terms: KMSTerms | None = None,
         timeout_s: float = 120.0,
         max_age_s: int = MAX_AGE_S,
         clock: Callable[[], int] = wall_clock_ms,
@@ -52,7 +54,7 @@ class AttestedSession:
             raise PolicyRequired
         if not 0 < timeout_s < math.inf or max_age_s < 1:
             raise InvalidArgument("timeout_s, max_age_s: expected positive numbers of seconds")
-        terms = Terms(policy, anchor, allow_simulated, tuple(suites))
+        terms = Terms(policy, anchor, allow_simulated, tuple(suites), kms_terms or KMSTerms())
         self._gateway = Gateway(url)
         self._contact = Contact(self._gateway, terms, timeout_s=timeout_s, max_age_s=max_age_s, clock=clock)
         self._timeout_s, self._clock = timeout_s, clock

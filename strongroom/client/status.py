@@ -30,6 +30,10 @@ class Status:
     valid_until_ms: int
     suite: str
     key_id: str
+    kms_leg: str
+    """TLS from the enclave to KMS: "hybrid" when nothing but X25519MLKEM768 was offered, else "classical"."""
+    key_policies: Mapping[str, str]
+    """Id of each key entry to the SHA-384, in hex, of the key policy as KMS returned it when the enclave booted."""
     proves: tuple[str, ...]
     does_not_prove: tuple[str, ...]
     models: tuple[ModelInfo, ...]
@@ -37,7 +41,7 @@ class Status:
     @classmethod
     def of(cls, key: AttestedKey, models: Sequence[ModelInfo]) -> Self:
         """The status of an attested key and what the gateway lists."""
-        verified, document = key.verified, key.verified.document
+        verified, document, keys = key.verified, key.verified.document, key.key_list
         return cls(
             module_id=document.module_id,
             pcrs={index: value.hex() for index, value in sorted(document.pcrs.items())},
@@ -47,6 +51,8 @@ class Status:
             valid_until_ms=verified.valid_until_ms,
             suite=key.configuration.suite.name,
             key_id=key.configuration.key_id.hex(),
+            kms_leg=keys.kms_leg.word,
+            key_policies={entry_id: digest.hex() for entry_id, digest in keys.key_policies.items()},
             proves=verified.proves,
             does_not_prove=verified.does_not_prove,
             models=tuple(models),

@@ -69,6 +69,8 @@ class Client:
         anchor: TrustAnchor | SimulatedTrustAnchor = AWS_NITRO_ROOT_G1,
         allow_simulated: bool = False,
         suites: Sequence[Suite] = (Suite.XWING,),
+        require_hybrid_kms: bool = False,
+        key_policy_sha384: Mapping[str, str] | None = None,
         timeout_s: float = 120.0,
         default_model: str | None = None,
     ) -> None:
@@ -78,6 +80,8 @@ class Client:
             anchor=anchor,
             allow_simulated=allow_simulated,
             suites=suites,
+            require_hybrid_kms=require_hybrid_kms,
+            key_policy_sha384=key_policy_sha384,
             timeout_s=timeout_s,
             default_model=default_model,
         )

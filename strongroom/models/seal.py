@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from strongroom.models.errors import PackageInvalid
 from strongroom.models.package import load_package
-from strongroom.protocol.catalogue import Catalogue, CatalogueEntry, manifest_digest
+from strongroom.protocol.catalogue import Catalogue, CatalogueEntry, ModelFile, manifest_digest
 from strongroom.protocol.configuration import DeploymentConfiguration
 from strongroom.protocol.errors import InvalidDocument
-from strongroom.protocol.weights import new_weights_head, seal_weights
+from strongroom.protocol.weights import WeightsCipher, new_weights_head, seal_weights
 
 _READ_BYTES = 1 << 20
 _DATA_KEY_BYTES = 32
+_LENGTH_BYTES = 4
 
 
 class DataKeyMaker(Protocol):
@@ -49,9 +52,12 @@ def seal_package(
     data_key, wrapped = make_key(key.arn, key.model_context(entry))
     if len(data_key) != _DATA_KEY_BYTES or not wrapped:  # any length would seal, an empty one for everybody
         raise InvalidDocument(f"data key: expected {_DATA_KEY_BYTES} bytes, in plain and wrapped, got another")
-    head = new_weights_head(manifest.id, manifest.version, wrapped)
-    plaintext = _plaintext(manifest_bytes, [paths[file.name] for file in manifest.files])
-    return _write(out_dir / f"{manifest.id}.sealed", seal_weights(head, data_key, plaintext))
+    plaintext_bytes = _LENGTH_BYTES + len(manifest_bytes) + sum(file.size_bytes for file in manifest.files)
+    head = new_weights_head(manifest.id, manifest.version, plaintext_bytes, wrapped)
+    cipher = WeightsCipher(head, data_key, key.arn, key.model_context(entry))
+    front = len(manifest_bytes).to_bytes(_LENGTH_BYTES, "big") + manifest_bytes
+    plaintext = chain([front], *(_contents(file, paths[file.name]) for file in manifest.files))
+    return _write(out_dir / f"{manifest.id}.sealed", seal_weights(cipher, plaintext))
 
 
 def _entry(package: Path, key: str) -> CatalogueEntry:
@@ -59,12 +65,15 @@ def _entry(package: Path, key: str) -> CatalogueEntry:
     return CatalogueEntry(manifest.id, manifest.version, manifest.task, manifest_digest(manifest_bytes), key)
 
 
-def _plaintext(manifest: bytes, paths: list[Path]) -> Iterator[bytes]:
-    yield len(manifest).to_bytes(4, "big") + manifest
-    for path in paths:
-        with path.open("rb") as file:
-            while piece := file.read(_READ_BYTES):
-                yield piece
+def _contents(file: ModelFile, path: Path) -> Iterator[bytes]:
+    """As many bytes as the manifest says: the length of the weights is fixed before the first of them is read."""
+    left = file.size_bytes
+    with path.open("rb") as source:
+        while piece := source.read(min(_READ_BYTES, left)):
+            left -= len(piece)
+            yield piece
+    if left:
+        raise PackageInvalid(f"{file.name}: expected {left} more bytes, got a file that has shrunk")
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> Path:

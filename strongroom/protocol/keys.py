@@ -1,16 +1,29 @@
-"""Key configurations: the public keys an enclave offers, served as one list whose bytes the document binds."""
+"""The key list: what an enclave says of itself beside its PCRs, in one piece whose bytes the client document binds.
+
+The public keys that it offers, how its TLS to KMS withstands a quantum computer, and the key policies under which it
+got its keys. There is one encoding of each list; the layout is in docs/protocol.md.
+"""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from itertools import pairwise
+from typing import Final, Self, TypeVar
 
 from strongroom.protocol.constants import MAX_KEYS_BYTES, VERSION
 from strongroom.protocol.errors import Malformed, TooLarge, Unsupported
 from strongroom.protocol.framing import Reader
+from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.protocol.suites import Suite
 
-_MAX_CONFIGURATIONS = 8
+_MAGIC: Final = b"SRK"
+_LIST_VERSION: Final = 1
+_MAX_CONFIGURATIONS: Final = 8
+_MAX_KEY_POLICIES: Final = 16
+_SHA384_BYTES: Final = 48
+_Name = TypeVar("_Name", int, str)
+_KEY_ENTRY_ID: Final = re.compile(rb"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -41,20 +54,72 @@ class KeyConfiguration:
         return hashlib.sha256(self.to_bytes()).digest()
 
 
-def encode_keys(configurations: Sequence[KeyConfiguration]) -> bytes:
-    """The list as served at /v1/keys: count (1), then each configuration behind its length (2)."""
-    encoded = [configuration.to_bytes() for configuration in configurations]
-    return bytes([len(encoded)]) + b"".join(len(item).to_bytes(2, "big") + item for item in encoded)
+@dataclass(frozen=True)
+class KeyList:
+    """What /v1/keys serves."""
+
+    configurations: tuple[KeyConfiguration, ...]
+    """One key configuration for each suite, by ascending suite."""
+    kms_leg: KMSLeg
+    key_policies: Mapping[str, bytes]
+    """Id of each configured key entry → SHA-384 of its key policy, of the text that KMS returned at boot (R11)."""
+
+    def to_bytes(self) -> bytes:
+        """Encode the list; docs/protocol.md, keys."""
+        configurations = [each.to_bytes() for each in self.configurations]
+        policies = sorted((entry_id.encode(), digest) for entry_id, digest in self.key_policies.items())
+        return b"".join(
+            (
+                _MAGIC + bytes([_LIST_VERSION, len(configurations)]),
+                *(len(each).to_bytes(2, "big") + each for each in configurations),
+                bytes([self.kms_leg, len(policies)]),
+                *(bytes([len(entry_id)]) + entry_id + digest for entry_id, digest in policies),
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse the one encoding of a list; raise Malformed, Unsupported or TooLarge."""
+        if len(data) > MAX_KEYS_BYTES:
+            raise TooLarge(f"key list: expected at most {MAX_KEYS_BYTES} bytes, got {len(data)}")
+        reader = Reader(data, "key list")
+        reader.magic(_MAGIC)
+        if (version := reader.integer(1)) != _LIST_VERSION:
+            raise Unsupported(f"key list: expected version {_LIST_VERSION}, got {version}")
+        keys = cls(_read_configurations(reader), KMSLeg.from_id(reader.integer(1)), _read_key_policies(reader))
+        reader.end()
+        return keys
 
 
-def decode_keys(data: bytes) -> tuple[KeyConfiguration, ...]:
-    """Parse the list; raise Malformed, Unsupported or TooLarge."""
-    if len(data) > MAX_KEYS_BYTES:
-        raise TooLarge(f"key configurations: expected at most {MAX_KEYS_BYTES} bytes, got {len(data)}")
-    reader = Reader(data, "key configurations")
+def _read_configurations(reader: Reader) -> tuple[KeyConfiguration, ...]:
+    count = _read_count(reader, "key configurations", _MAX_CONFIGURATIONS)
+    read = tuple(KeyConfiguration.from_bytes(reader.take(reader.integer(2))) for _ in range(count))
+    if not _ascends([each.suite for each in read]):
+        raise Malformed("key list: expected key configurations by ascending suite, each suite once")
+    return read
+
+
+def _read_key_policies(reader: Reader) -> dict[str, bytes]:
+    count = _read_count(reader, "key policies", _MAX_KEY_POLICIES)
+    read = [(_read_entry_id(reader), reader.take(_SHA384_BYTES)) for _ in range(count)]
+    if not _ascends([entry_id for entry_id, _ in read]):
+        raise Malformed("key list: expected key policies by ascending key entry, each entry once")
+    return dict(read)
+
+
+def _read_count(reader: Reader, what: str, most: int) -> int:
     count = reader.integer(1)
-    if not 1 <= count <= _MAX_CONFIGURATIONS:
-        raise Malformed(f"key configurations: expected 1 to {_MAX_CONFIGURATIONS}, got {count}")
-    configurations = tuple(KeyConfiguration.from_bytes(reader.take(reader.integer(2))) for _ in range(count))
-    reader.end()
-    return configurations
+    if not 1 <= count <= most:
+        raise Malformed(f"key list: expected 1 to {most} {what}, got {count}")
+    return count
+
+
+def _read_entry_id(reader: Reader) -> str:
+    entry_id = reader.take(reader.integer(1))
+    if not _KEY_ENTRY_ID.fullmatch(entry_id):
+        raise Malformed("key list: expected a key entry's id of lower-case letters, digits and . _ -")
+    return entry_id.decode()
+
+
+def _ascends(names: Sequence[_Name]) -> bool:
+    return all(former < latter for former, latter in pairwise(names))

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from strongroom.protocol.constants import KEY_ID_BYTES, REQUEST_ID_BYTES, SALT_BYTES
+from strongroom.protocol.constants import KEY_ID_BYTES, REQUEST_ID_BYTES, SALT_BYTES, TAG_BYTES
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.framing import Reader
 
@@ -13,6 +13,7 @@ _REQUEST_MAGIC = b"SRQ\x01"
 _RESPONSE_MAGIC = b"SRS\x01"
 _WEIGHTS_MAGIC = b"SRW\x01"
 WEIGHTS_CHUNK_BYTES = 1 << 20
+MAX_WEIGHTS_BYTES = 1 << 42  # a manifest's files are at most 32 of 64 GiB each
 MAX_WRAPPED_KEY_BYTES = 6144
 
 
@@ -80,17 +81,32 @@ class SealedResponseHead:
 
 @dataclass(frozen=True)
 class SealedWeightsHead:
-    """The head of a sealed model: whose weights they are and the data key, wrapped by KMS, that opens them."""
+    """The head of a sealed model: whose weights they are, how long, and the data key, wrapped by KMS, that opens them.
+
+    The length fixes where each chunk lies, so that any run of chunks (a segment) can travel on its own.
+    """
 
     model: str
     version: str
     salt: bytes
+    plaintext_bytes: int
     wrapped_key: bytes
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks: one for each MiB of plaintext that is begun."""
+        return -(-self.plaintext_bytes // WEIGHTS_CHUNK_BYTES)
+
+    def segment_bytes(self, first: int, end: int) -> int:
+        """The length of the sealed chunks from `first` to before `end`, tags included."""
+        plaintext_bytes = min(end * WEIGHTS_CHUNK_BYTES, self.plaintext_bytes) - first * WEIGHTS_CHUNK_BYTES
+        return plaintext_bytes + (end - first) * TAG_BYTES
 
     def to_bytes(self) -> bytes:
         """docs/protocol.md, sealed weights."""
         names = b"".join(len(name).to_bytes(1, "big") + name.encode() for name in (self.model, self.version))
-        return b"".join((_WEIGHTS_MAGIC, names, self.salt, len(self.wrapped_key).to_bytes(2, "big"), self.wrapped_key))
+        sizes = self.plaintext_bytes.to_bytes(8, "big") + len(self.wrapped_key).to_bytes(2, "big")
+        return b"".join((_WEIGHTS_MAGIC, names, self.salt, sizes, self.wrapped_key))
 
     @classmethod
     def read(cls, data: bytes) -> tuple[Self, int]:
@@ -100,11 +116,22 @@ class SealedWeightsHead:
         names = [reader.take(reader.integer(1)) for _ in range(2)]
         if not all(_MODEL_ID.fullmatch(name) for name in names):
             raise Malformed("sealed weights: expected a model id and version of lower-case letters, digits and . _ -")
-        salt = reader.take(SALT_BYTES)
-        size = reader.integer(2)
-        if not 1 <= size <= MAX_WRAPPED_KEY_BYTES:
-            raise Malformed(f"sealed weights: expected a wrapped key of 1..{MAX_WRAPPED_KEY_BYTES} bytes, got {size}")
-        return cls(names[0].decode(), names[1].decode(), salt, reader.take(size)), reader.position
+        salt, plaintext_bytes, key_bytes = reader.take(SALT_BYTES), reader.integer(8), reader.integer(2)
+        if not 1 <= plaintext_bytes <= MAX_WEIGHTS_BYTES:
+            raise Malformed(f"sealed weights: expected 1..{MAX_WEIGHTS_BYTES} bytes of weights, got {plaintext_bytes}")
+        if not 1 <= key_bytes <= MAX_WRAPPED_KEY_BYTES:
+            expected = f"a wrapped key of 1..{MAX_WRAPPED_KEY_BYTES} bytes"
+            raise Malformed(f"sealed weights: expected {expected}, got {key_bytes}")
+        head = cls(names[0].decode(), names[1].decode(), salt, plaintext_bytes, reader.take(key_bytes))
+        return head, reader.position
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse a head with nothing behind it; raise Malformed."""
+        head, size = cls.read(data)
+        if size != len(data):
+            raise Malformed(f"sealed weights: expected a head of {size} bytes, got {len(data)}")
+        return head
 
 
-MAX_WEIGHTS_HEAD_BYTES = 4 + 65 + 65 + SALT_BYTES + 2 + MAX_WRAPPED_KEY_BYTES
+MAX_WEIGHTS_HEAD_BYTES = 4 + 65 + 65 + SALT_BYTES + 8 + 2 + MAX_WRAPPED_KEY_BYTES

@@ -3,90 +3,84 @@
 A sealed model is head ‖ chunk*. The plaintext is the manifest behind its length (4 bytes), then the files in the
 manifest's order. It is cut into chunks of 1 MiB (the last may be shorter), each AES-256-GCM under
 
-    key ‖ base nonce = HKDF-SHA256(data key, salt = the head's, info = label ‖ SHA-256(head))
+    key ‖ base nonce = HKDF-SHA256(data key, salt = the head's,
+                                   info = label ‖ SHA-256(head) ‖ SHA-256(canonical CBOR [key ARN, encryption context]))
 
-with nonce = base XOR counter and AAD = counter ‖ last flag; so chunks cannot be moved, dropped or cut off, and a
-wrapped key of another model (another head) opens nothing.
+with nonce = base XOR counter and AAD = counter ‖ last flag. So a chunk opens at its own place only, none can be dropped
+or cut off, and neither a wrapped key of another model (another head) nor the key entry of another tenant or purpose
+(another context, review R7) opens anything, even with the same data key.
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from strongroom.protocol.constants import LABEL_WEIGHTS, SALT_BYTES, TAG_BYTES
-from strongroom.protocol.errors import OpenFailed, Truncated
+from strongroom.protocol.canonical import encode
+from strongroom.protocol.constants import LABEL_WEIGHTS, SALT_BYTES
+from strongroom.protocol.errors import OpenFailed
 from strongroom.protocol.messages import WEIGHTS_CHUNK_BYTES, SealedWeightsHead
 
-_SEALED_CHUNK_BYTES = WEIGHTS_CHUNK_BYTES + TAG_BYTES
 
+class WeightsCipher:
+    """Seals and opens the chunks of one sealed model, each by its index, in any order."""
 
-class _WeightsCipher:
-    def __init__(self, data_key: bytes, head: SealedWeightsHead) -> None:
-        info = LABEL_WEIGHTS + hashlib.sha256(head.to_bytes()).digest()
-        material = HKDF(SHA256(), 44, salt=head.salt, info=info).derive(data_key)
-        self.aead = AESGCM(material[:32])
+    def __init__(self, head: SealedWeightsHead, data_key: bytes, arn: str, context: Mapping[str, str]) -> None:
+        """`arn` and `context` are those under which KMS wrapped the data key."""
+        bound = hashlib.sha256(head.to_bytes()).digest() + hashlib.sha256(encode([arn, dict(context)])).digest()
+        material = HKDF(SHA256(), 44, salt=head.salt, info=LABEL_WEIGHTS + bound).derive(data_key)
+        self.head = head
+        self._aead = AESGCM(material[:32])
         self._base = int.from_bytes(material[32:], "big")
 
-    def nonce_and_aad(self, counter: int, last: bool) -> tuple[bytes, bytes]:
-        return (self._base ^ counter).to_bytes(12, "big"), counter.to_bytes(8, "big") + bytes([last])
+    def seal(self, index: int, chunk: bytes) -> bytes:
+        """The sealed chunk `index`, 16 bytes longer than the plaintext."""
+        nonce, aad = self._nonce_and_aad(index)
+        return self._aead.encrypt(nonce, chunk, aad)
+
+    def open(self, index: int, sealed: bytes | bytearray) -> bytes:
+        """The plaintext of chunk `index`; raise OpenFailed."""
+        nonce, aad = self._nonce_and_aad(index)
+        try:
+            return self._aead.decrypt(nonce, sealed, aad)
+        except InvalidTag:
+            raise OpenFailed from None
+
+    def _nonce_and_aad(self, index: int) -> tuple[bytes, bytes]:
+        last = index == self.head.chunks - 1
+        return (self._base ^ index).to_bytes(12, "big"), index.to_bytes(8, "big") + bytes([last])
 
 
-def _cut(pieces: Iterable[bytes], size: int) -> Iterator[tuple[bytes, bool]]:
-    """Regroup pieces into parts of exactly `size` bytes; the last, marked True, may be shorter but not empty."""
+def new_weights_head(model: str, version: str, plaintext_bytes: int, wrapped_key: bytes) -> SealedWeightsHead:
+    """A head with a fresh salt."""
+    return SealedWeightsHead(model, version, secrets.token_bytes(SALT_BYTES), plaintext_bytes, wrapped_key)
+
+
+def seal_weights(cipher: WeightsCipher, plaintext: Iterable[bytes]) -> Iterator[bytes]:
+    """The sealed model piece by piece: first the head, then the chunks.
+
+    Raises ValueError at the end when the plaintext has not the length that the head says: nothing would open it.
+    """
+    yield cipher.head.to_bytes()
+    expected, actual = cipher.head.plaintext_bytes, 0
+    for index, chunk in enumerate(_cut(plaintext, WEIGHTS_CHUNK_BYTES)):
+        actual += len(chunk)
+        yield cipher.seal(index, chunk)
+    if actual != expected:
+        raise ValueError(f"plaintext: expected {expected} bytes, got {actual}")
+
+
+def _cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Regroup pieces into parts of exactly `size` bytes; the last may be shorter."""
     buffer = bytearray()
     for piece in pieces:
         buffer += piece
-        while len(buffer) > size:
-            yield bytes(buffer[:size]), False
+        while len(buffer) >= size:
+            yield bytes(buffer[:size])
             del buffer[:size]
-    yield bytes(buffer), True
-
-
-def new_weights_head(model: str, version: str, wrapped_key: bytes) -> SealedWeightsHead:
-    """A head with a fresh salt."""
-    return SealedWeightsHead(model, version, secrets.token_bytes(SALT_BYTES), wrapped_key)
-
-
-def seal_weights(head: SealedWeightsHead, data_key: bytes, plaintext: Iterable[bytes]) -> Iterator[bytes]:
-    """The sealed model piece by piece: first the head, then the chunks."""
-    cipher = _WeightsCipher(data_key, head)
-    yield head.to_bytes()
-    for counter, (chunk, last) in enumerate(_cut(plaintext, WEIGHTS_CHUNK_BYTES)):
-        nonce, aad = cipher.nonce_and_aad(counter, last)
-        yield cipher.aead.encrypt(nonce, chunk, aad)
-
-
-class WeightsOpener:
-    """Opens the chunks behind a head: feed it bytes as they come, then `finish`. Raises OpenFailed, Truncated."""
-
-    def __init__(self, head: SealedWeightsHead, data_key: bytes) -> None:
-        self._cipher = _WeightsCipher(data_key, head)
-        self._buffer = bytearray()
-        self._counter = 0
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The plaintext of every chunk that is known not to be the last."""
-        self._buffer += data
-        while len(self._buffer) > _SEALED_CHUNK_BYTES:
-            sealed = bytes(self._buffer[:_SEALED_CHUNK_BYTES])
-            del self._buffer[:_SEALED_CHUNK_BYTES]
-            yield self._open(sealed, last=False)
-
-    def finish(self) -> bytes:
-        """The plaintext of the last chunk, which only the end of the bytes reveals."""
-        if len(self._buffer) < TAG_BYTES:
-            raise Truncated("sealed weights: expected a last chunk, got the end of the bytes")
-        return self._open(bytes(self._buffer), last=True)
-
-    def _open(self, sealed: bytes, *, last: bool) -> bytes:
-        nonce, aad = self._cipher.nonce_and_aad(self._counter, last)
-        self._counter += 1
-        try:
-            return self._cipher.aead.decrypt(nonce, sealed, aad)
-        except InvalidTag:
-            raise OpenFailed from None
+    if buffer:
+        yield bytes(buffer)

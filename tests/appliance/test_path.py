@@ -1,6 +1,7 @@
 """The whole path through all processes: sealed prompt in, sealed answer out."""
 
 import json
+import ssl
 import struct
 import subprocess
 import sys
@@ -67,6 +68,13 @@ def test_the_status_is_what_the_policy_pins(client: Client, appliance: Appliance
     assert {index: status.pcrs[index] for index in pinned} == {index: value.hex() for index, value in pinned.items()}
     assert status.anchor.simulated
     assert any("hardware" in text for text in status.does_not_prove)
+
+
+def test_the_status_names_the_kms_leg_and_the_key_policies(client: Client, appliance: Appliance) -> None:
+    status = client.status()
+    assert status.kms_leg == ("hybrid" if ssl.OPENSSL_VERSION_INFO >= (3, 5) else "classical")
+    for digest, exit_code in ((status.key_policies["models"], 0), ("00" * 48, 3)):
+        assert run(appliance, "status", *options(appliance), f"--key-policy=models={digest}").returncode == exit_code
 
 
 def test_the_aws_root_refuses_the_simulator(appliance: Appliance) -> None:

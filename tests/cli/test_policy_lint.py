@@ -1,5 +1,6 @@
 """`strongroom policy lint`: findings, their mend, what was not looked at, and files that cannot be used."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -210,3 +211,17 @@ def test_bytes_that_are_no_text(tmp_path: Path, lint: Lint) -> None:
 def test_wrong_usage(sound: Path) -> None:
     assert "--role: expected arn" in failed(strongroom("policy", "lint", sound, "--role=me"))
     assert "does not exist" in failed(strongroom("policy", "lint", "none.json"))
+
+
+def test_it_names_the_digest_that_an_enclave_binds_of_what_kms_returned(lint: Lint, tmp_path: Path) -> None:
+    text = json.dumps(compiled(ONE), indent=3)
+    answer = written(tmp_path, "answer.json", {"Policy": text, "PolicyName": "default"})
+    digest = hashlib.sha384(text.encode()).hexdigest()
+    assert json.loads(lint(answer, "--json")[1])["key_policy_sha384"] == digest
+    assert digest in lint(answer)[1]
+
+
+def test_a_bare_policy_has_no_digest_because_kms_may_hold_other_white_space(lint: Lint, tmp_path: Path) -> None:
+    bare = written(tmp_path, "policy.json", compiled(ONE))
+    assert json.loads(lint(bare, "--json")[1])["key_policy_sha384"] is None
+    assert "not known from a bare policy" in lint(bare)[1]

@@ -10,7 +10,8 @@ from attestation.policy import Measurements
 from strongroom.client.session import wall_clock_ms
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
 from strongroom.protocol.events import encode_events
-from strongroom.protocol.keys import encode_keys
+from strongroom.protocol.keys import KeyList
+from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import (
     ChatEnd,
@@ -34,6 +35,7 @@ from strongroom.simulator.pki import SimulatedPKI
 IMAGE = {index: bytes([index + 1]) * 48 for index in range(3)}
 ROLE = "arn:aws:iam::111122223333:role/parent"
 PIECES = ["Paris", " is", " the", " capital", " 🗼", "."]
+KEY_POLICIES = {"models": b"m" * 48, "requests": b"r" * 48}
 FAILURE = Failure("too-long", "Send a shorter prompt.")
 
 
@@ -70,6 +72,7 @@ class FakeEnclave:
         suites: Sequence[Suite] = (Suite.XWING,),
         role: str = ROLE,
         image: dict[int, bytes] = IMAGE,
+        kms_leg: KMSLeg = KMSLeg.CLASSICAL,
     ) -> None:
         self.nsm = SoftwareNSM(
             pki,
@@ -82,7 +85,8 @@ class FakeEnclave:
             self.nsm.extend_pcr(index, bytes([index]))
             self.nsm.lock_pcr(index)
         self._openers = [RequestOpener(KEMKeyPair.from_seed(suite, secrets.token_bytes(32))) for suite in suites]
-        self.keys = encode_keys([opener.configuration for opener in self._openers])
+        configurations = sorted((opener.configuration for opener in self._openers), key=lambda each: each.suite)
+        self.keys = KeyList(tuple(configurations), kms_leg, KEY_POLICIES).to_bytes()
         self.opened: list[tuple[SealedRequestHead, Request]] = []
 
     def policy(self) -> Measurements:

@@ -13,10 +13,11 @@ from attestation.errors import RejectionCode
 from attestation.policy import Measurements, UnsafeAnyMeasurement
 from strongroom.client.attested import AttestedKey, Terms
 from strongroom.client.errors import AttestationRefused
-from strongroom.protocol.keys import KeyConfiguration, encode_keys
+from strongroom.protocol.keys import KeyConfiguration, KeyList
+from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.protocol.suites import Suite
 from strongroom.simulator.pki import SimulatedPKI
-from tests.client.fake_enclave import Clock, FakeEnclave
+from tests.client.fake_enclave import KEY_POLICIES, Clock, FakeEnclave
 
 NONCE = bytes(range(32))
 
@@ -57,7 +58,7 @@ def case(enclave: FakeEnclave, pki: SimulatedPKI, clock: Clock, anchor: Simulate
 def test_the_honest_case(case: Case) -> None:
     key = case.attest()
     assert key.configuration.suite is Suite.XWING
-    assert encode_keys([key.configuration]) == case.enclave.keys
+    assert (key.key_list.configurations, key.key_list.to_bytes()) == ((key.configuration,), case.enclave.keys)
     assert key.attested_at_ms == case.clock.now_ms
     assert key.verified.anchor == case.terms.anchor
 
@@ -137,6 +138,10 @@ def test_every_byte_of_the_document_counts(case: Case) -> None:
             case.attest(document=altered)
 
 
+def listing(configuration: KeyConfiguration) -> bytes:
+    return KeyList((configuration,), KMSLeg.HYBRID, KEY_POLICIES).to_bytes()
+
+
 def test_x25519_only_when_asked(case: Case) -> None:
     weak = case.another(suites=[Suite.X25519])
     given: dict[str, Any] = {"document": weak.document(NONCE), "keys": weak.keys}
@@ -158,12 +163,11 @@ def test_the_clients_order_of_suites_decides(case: Case, suite: Suite) -> None:
     "keys",
     [
         b"",
-        b"\x00",
-        b"\x01",
-        b"\x02\x00\x00",
-        encode_keys([KeyConfiguration(Suite.XWING, bytes(31))]),
-        encode_keys([KeyConfiguration(Suite.XWING, b"\xff" * 1216)]),
-        encode_keys([KeyConfiguration(Suite.X25519, bytes(32))])[:-1],
+        b"SRK\x01",
+        b"SRK\x02",
+        listing(KeyConfiguration(Suite.XWING, bytes(31))),
+        listing(KeyConfiguration(Suite.XWING, b"\xff" * 1216)),
+        listing(KeyConfiguration(Suite.X25519, bytes(32)))[:-1],
     ],
 )
 def test_unusable_keys_that_the_document_binds(case: Case, keys: bytes) -> None:
@@ -176,7 +180,7 @@ def test_unusable_keys_that_the_document_binds(case: Case, keys: bytes) -> None:
 def test_nobody_else_makes_an_attested_key(case: Case) -> None:
     key = case.attest()
     with pytest.raises(TypeError, match="from_verified"):
-        AttestedKey(key.configuration, key.verified, object())
+        AttestedKey(key.configuration, key.key_list, key.verified, object())
     with pytest.raises(TypeError, match="VerifiedDocument"):
         AttestedKey.from_verified(key.verified.document, case.enclave.keys)  # type: ignore[arg-type]  # the point
 

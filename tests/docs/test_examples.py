@@ -21,7 +21,7 @@ from attestation.key_policy.linter import lint_key
 from attestation.measurements import parent_role_pcr3
 from attestation.policy import Measurements
 from attestation.policy_file import dump_measurements
-from parent.settings import Limits
+from parent.settings import DEFAULT_WEIGHT_STREAMS, Limits
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.image import image_pcrs
@@ -153,4 +153,5 @@ def test_the_settings_of_the_gateway_are_those_of_the_page() -> None:
     pairs = re.findall(r"^\| `(STRONGROOM_\w+_S)`, `(STRONGROOM_\w+_S)` \| (\d+), (\d+) \|", text, re.MULTILINE)
     shown = {**rows, **{name: value for first, second, a, b in pairs for name, value in ((first, a), (second, b))}}
     defaults = {f"STRONGROOM_{field.name.upper()}": field.default for field in fields(Limits)}
+    defaults["STRONGROOM_WEIGHT_STREAMS"] = DEFAULT_WEIGHT_STREAMS
     assert {name: float(value) for name, value in shown.items()} == defaults

@@ -57,7 +57,7 @@ def _probe(arguments: argparse.Namespace, said: dict[str, Any]) -> None:
     said["openssl"] = ssl.OPENSSL_VERSION
     tls = KMSTLS.open(arguments.ca.read_text(), classical=arguments.classical)
     offer = offer_of(tls.context)
-    said["leg"] = tls.leg
+    said["leg"] = tls.leg.word
     said["groups"], said["key_shares"] = [[f"{group:#06x}" for group in of] for of in (offer.groups, offer.key_shares)]
     session = ProxiedHTTPS(parse_address(arguments.proxy), arguments.host, tls.context)
     answer = session.send(AWSRequest("POST", f"https://{arguments.host}/", data=b"{}").prepare())

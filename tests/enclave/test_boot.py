@@ -30,7 +30,7 @@ STEPS: dict[str, Callable[[Booting], Awaitable[None]]] = {
     "catalogue": lambda enclave: enclave.boot.set_catalogue(enclave.catalogue_bytes),
     "check": lambda enclave: enclave.boot.check_keys(),
     "release": lambda enclave: enclave.boot.release("tiny-tensor", b""),
-    "load": lambda enclave: enclave.boot.load("tiny-tensor", no_body()),
+    "load": lambda enclave: enclave.boot.load("tiny-tensor", 0, no_body()),
 }
 
 
@@ -42,9 +42,15 @@ def enclave(tensor_dir: Path) -> Booting:
 async def test_the_first_steps_measure_the_bytes_as_received(enclave: Booting) -> None:
     await enclave.to_catalogued()
     assert enclave.boot.state is BootState.CATALOGUED
-    document = AttestationDocument.from_bytes(enclave.boot.identity.evidence.for_client(b"n" * 32))
+    document = AttestationDocument.from_bytes(enclave.boot.identity.evidence.for_kms())
     assert document.pcrs[16] == catalogue_pcr16(enclave.catalogue_bytes)
     assert document.pcrs[17] == configuration_pcr17(enclave.configuration_bytes)
+
+
+async def test_no_client_document_can_be_made_before_the_keys_are_checked(enclave: Booting) -> None:
+    await enclave.to_catalogued()
+    assert not hasattr(enclave.boot, "client_evidence")
+    assert not hasattr(enclave.boot.identity.evidence, "live")
 
 
 @pytest.mark.parametrize("step", ["catalogue", "check", "release", "load"])

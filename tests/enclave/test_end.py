@@ -10,62 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from enclave.asgi import Message, Scope
-from enclave.boot.control import ControlApp
+from enclave.boot.receive import WeightsReceiver
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMUnavailable
 from enclave.server import Addresses, Enclave
 from enclave.serving.api import APIApp
 from enclave.serving.service import InferenceService
 from strongroom.models.package import load_package
-from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, PATH_ATTESTATION, PATH_KEYS, PATH_SEALED, BootState
+from strongroom.protocol.constants import PATH_ATTESTATION, PATH_KEYS, PATH_SEALED, BootState
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.payloads import ChatTask
 from strongroom.protocol.payloads import Message as Turn
 from strongroom.protocol.problems import Problem
-from strongroom.protocol.weights import WeightsOpener, seal_weights
+from strongroom.protocol.weights import WeightsCipher, seal_weights
 from strongroom.transport.addresses import UnixAddress
-from tests.enclave.deployment import Booting, new_nsm
+from tests.enclave.calling import call, control_of
+from tests.enclave.deployment import ARN, Booting, new_nsm
 from tests.enclave.test_boot import CREDENTIALS
 from tests.enclave.test_service import Caller
-
-
-async def call(
-    app: ControlApp | APIApp, method: str, path: str, body: bytes = b"", *, then_gone: bool = False
-) -> list[Message]:
-    """What the application sends for one request; `then_gone`: the peer leaves once its request is sent."""
-    incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        if incoming:
-            return incoming.pop()
-        if not then_gone:
-            await asyncio.Event().wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    headers = [(b"content-type", MEDIA_SEALED_REQUEST.encode())]
-    scope: Scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
-    await asyncio.wait_for(app(scope, receive, send), 10)
-    return sent
 
 
 @pytest.fixture
 def enclave(tensor_dir: Path) -> Booting:
     return Booting([tensor_dir])
-
-
-def control_of(enclave: Booting) -> tuple[ControlApp, list[str]]:
-    codes: list[str] = []
-
-    def end(code: str) -> None:
-        codes.append(code)
-        enclave.boot.end()
-
-    return ControlApp(enclave.boot, enclave.log, end), codes
 
 
 @pytest.mark.parametrize("data", [b"version = " + b"9" * 5000, b"version = 1" + b"\n[a]" * 2])
@@ -120,11 +87,13 @@ async def test_a_step_under_way_at_the_end_reaches_nothing(enclave: Booting, ten
     """The load whose last byte comes after the refusal must not open the API."""
     await enclave.to_catalogued()
     manifest, parsed, paths = load_package(tensor_dir)
-    head = SealedWeightsHead(parsed.id, parsed.version, b"s" * 32, b"wrapped")
     files = [paths[file.name].read_bytes() for file in parsed.files]
-    _, *chunks = seal_weights(head, b"k" * 32, [len(manifest).to_bytes(4, "big"), manifest, *files])
+    plaintext = b"".join([len(manifest).to_bytes(4, "big"), manifest, *files])
+    head = SealedWeightsHead(parsed.id, parsed.version, b"s" * 32, len(plaintext), b"wrapped")
+    cipher = WeightsCipher(head, b"k" * 32, ARN, {})
+    _, *chunks = seal_weights(cipher, [plaintext])
     enclave.boot.state = BootState.RELEASED
-    enclave.boot._openers[parsed.id] = WeightsOpener(head, b"k" * 32)
+    enclave.boot._receivers[parsed.id] = WeightsReceiver(enclave.boot.catalogue.model[0], cipher)
 
     async def body() -> AsyncIterator[bytes]:
         for chunk in chunks:
@@ -132,13 +101,14 @@ async def test_a_step_under_way_at_the_end_reaches_nothing(enclave: Booting, ten
         enclave.boot.end()
 
     with pytest.raises(BootRefused, match="after the end"):
-        await enclave.boot.load(parsed.id, body())
+        await enclave.boot.load(parsed.id, 0, body())
     assert not enclave.boot.ready.is_set()
     assert enclave.boot.state is BootState.RELEASED
 
 
 async def api_of(enclave: Booting) -> APIApp:
     await enclave.to_catalogued()
+    enclave.boot.client_evidence = enclave.boot.identity.evidence.for_clients(b"key list")
     return APIApp(enclave.boot, InferenceService(enclave.boot, enclave.engine), enclave.log)
 
 

@@ -1,7 +1,6 @@
-"""Small parts of the enclave: replay cache, clock, log, receiver, hardening, evidence."""
+"""Small parts of the enclave: replay cache, clock, log, hardening, evidence."""
 
 import asyncio
-import hashlib
 import json
 import os
 import subprocess
@@ -13,7 +12,6 @@ import pytest
 from attestation import bindings
 from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
-from enclave.boot.receive import ModelReceiver
 from enclave.clock import Clock
 from enclave.errors import BootRefused, ClockFault
 from enclave.evidence import Evidence
@@ -21,9 +19,6 @@ from enclave.hardening import require_nsm_entropy
 from enclave.keys import BootKeys
 from enclave.log import EnclaveLog, LogEvent
 from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
-from strongroom.models.package import load_package
-from strongroom.models.seal import catalogue_of
-from strongroom.protocol.keys import decode_keys
 from strongroom.simulator.nsm import SoftwareNSM
 from tests.enclave.deployment import IMAGE, PKI, new_nsm
 
@@ -95,38 +90,6 @@ async def test_a_reader_gets_the_kept_lines_and_the_new_ones(tmp_path: Path) -> 
     server.close()
 
 
-def test_a_received_model_is_the_catalogues_or_nothing(tensor_dir: Path) -> None:
-    manifest, parsed, paths = load_package(tensor_dir)
-    entry = catalogue_of([tensor_dir], "models").model[0]
-    content = b"".join(paths[file.name].read_bytes() for file in parsed.files)
-    plaintext = len(manifest).to_bytes(4, "big") + manifest + content
-
-    def receive(data: bytes, step: int = 1000) -> dict[str, bytes]:
-        receiver = ModelReceiver(entry)
-        for at in range(0, len(data), step):
-            receiver.feed(data[at : at + step])
-        return receiver.finish()[1]
-
-    for step in (1, 3, 1 << 20):
-        assert {name: hashlib.sha256(data).hexdigest() for name, data in receive(plaintext, step).items()} == {
-            file.name: file.sha256 for file in parsed.files
-        }
-    altered = plaintext[:-1] + bytes([plaintext[-1] ^ 1])
-    foreign = plaintext.replace(b"Apache", b"apache", 1)
-    for bad in (b"", plaintext[:-1], plaintext + b"x", altered, foreign, b"\xff\xff\xff\xff", b"\0\0\0\0" + plaintext):
-        with pytest.raises(BootRefused, match="tiny-tensor"):
-            receive(bad)
-
-
-def test_nothing_is_kept_behind_the_last_file(tensor_dir: Path) -> None:
-    manifest, parsed, paths = load_package(tensor_dir)
-    receiver = ModelReceiver(catalogue_of([tensor_dir], "models").model[0])
-    content = b"".join(paths[file.name].read_bytes() for file in parsed.files)
-    receiver.feed(len(manifest).to_bytes(4, "big") + manifest + content)
-    with pytest.raises(BootRefused, match="no more"):
-        receiver.feed(b"x")
-
-
 def test_without_the_nsms_entropy_there_is_no_boot(tmp_path: Path) -> None:
     rng = tmp_path / "rng_current"
     with pytest.raises(BootRefused):
@@ -152,23 +115,23 @@ def test_the_entry_point_of_the_image_refuses_this_machine_whatever_the_environm
 def test_documents_for_clients_and_for_kms_cannot_be_confused() -> None:
     nsm, keys = new_nsm(), BootKeys.generate()
     evidence = Evidence(nsm, keys, Clock(nsm.attest()), refresh_s=600)
-    client = AttestationDocument.from_bytes(evidence.for_client(b"n" * 32))
+    client = AttestationDocument.from_bytes(evidence.for_clients(b"key list").live(b"n" * 32))
     kms = AttestationDocument.from_bytes(evidence.for_kms())
     assert client.public_key is None
     assert client.nonce == b"n" * 32
     assert kms.public_key == keys.recipient_spki()
-    bindings.check_client_binding(client, keys.configurations)
+    bindings.check_client_binding(client, b"key list")
     with pytest.raises(Rejected):
-        bindings.check_client_binding(kms, keys.configurations)
+        bindings.check_client_binding(kms, b"key list")
     with pytest.raises(Rejected):
-        bindings.check_client_binding(client, BootKeys.generate().configurations)
+        bindings.check_client_binding(client, b"another list")
 
 
 def test_the_recent_document_is_cached_for_its_time() -> None:
     now = [1_790_000_000_000]
     nsm, keys = nsm_at(now), BootKeys.generate()
     ticks = [0]
-    evidence = Evidence(nsm, keys, Clock(nsm.attest(), monotonic_ns=lambda: ticks[0]), refresh_s=600)
+    evidence = Evidence(nsm, keys, Clock(nsm.attest(), monotonic_ns=lambda: ticks[0]), refresh_s=600).for_clients(b"")
     first = evidence.recent()
     assert evidence.recent() == first
     now[0] += 601_000
@@ -177,6 +140,6 @@ def test_the_recent_document_is_cached_for_its_time() -> None:
 
 
 def test_each_suite_has_a_key_of_its_own_at_each_boot() -> None:
-    first, second = (decode_keys(BootKeys.generate().configurations) for _ in range(2))
+    first, second = (BootKeys.generate().configurations for _ in range(2))
     assert {configuration.key_id for configuration in first}.isdisjoint(item.key_id for item in second)
     assert first[1].public_key not in first[0].public_key

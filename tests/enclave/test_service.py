@@ -10,7 +10,7 @@ from enclave.serving.service import InferenceService, Refused
 from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
 from strongroom.protocol.events import decode_events
-from strongroom.protocol.keys import KeyConfiguration, decode_keys
+from strongroom.protocol.keys import KeyConfiguration
 from strongroom.protocol.payloads import (
     ChatEnd,
     ChatTask,
@@ -40,7 +40,7 @@ class Caller:
 
     def __init__(self, enclave: Booting, service: InferenceService) -> None:
         self.enclave, self.service = enclave, service
-        self.key = decode_keys(enclave.boot.identity.keys.configurations)[0]
+        self.key = enclave.boot.identity.keys.configurations[0]
         self.secret = secrets.token_bytes(32)
 
     def seal(
@@ -187,7 +187,7 @@ async def test_a_full_replay_cache_refuses_rather_than_forgets(tensor_dir: Path)
 
 
 async def test_the_x25519_suite_serves_too(caller: Caller) -> None:
-    caller.key = decode_keys(caller.enclave.boot.identity.keys.configurations)[1]
+    caller.key = caller.enclave.boot.identity.keys.configurations[1]
     assert caller.key.suite is Suite.X25519
     [event], _ = await caller.ask(caller.seal(INFER, model="tiny-tensor"))
     assert isinstance(event, Outputs)

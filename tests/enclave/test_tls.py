@@ -17,7 +17,8 @@ import pytest
 
 from enclave.errors import BootRefused
 from enclave.kms.client_hello import Offer
-from enclave.kms.tls import AMAZON_ROOTS, KMSTLS, OPENSSL_IS_HYBRID, X25519MLKEM768, KMSLeg, judge, offer_of
+from enclave.kms.tls import AMAZON_ROOTS, KMSTLS, OPENSSL_IS_HYBRID, X25519MLKEM768, judge, offer_of
+from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.simulator.certificates import ORGANIZATION
 from strongroom.simulator.kms.tls import server_certificate
 
@@ -209,7 +210,7 @@ early = bool({"ssl", "_ssl", "_hashlib"} & sys.modules.keys())
 clear_environment()
 import os, json
 from enclave.kms.tls import KMSTLS
-print(json.dumps([early, sorted(os.environ), os.environ["OPENSSL_CONF"], KMSTLS.open(classical=False).leg]))
+print(json.dumps([early, sorted(os.environ), os.environ["OPENSSL_CONF"], KMSTLS.open(classical=False).leg.word]))
 """
 
 

@@ -30,7 +30,7 @@ def main() -> None:
     settings = KMSSettings(runtime_role="arn:aws:iam::000000000000:role/parent", ca_pem=world.ca_pem)
     evidence = Evidence(nsm, KEYS, Clock(nsm.attest()), 600)
     client = KMSClient(UnixAddress(world.socket), settings, REGION, world.provider, evidence=evidence, keys=KEYS)
-    said: dict[str, str] = {"leg": client.leg}
+    said: dict[str, str] = {"leg": client.leg.word}
     try:
         said["data_key"] = sha256(client.unwrap(ENTRY, CONTEXT, b"wrapped")).hexdigest()
     except EnclaveError as error:

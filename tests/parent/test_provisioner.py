@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,16 @@ from parent.link import EnclaveLink
 from parent.provisioner import Pace, Provisioner
 from parent.settings import Settings, Sources
 from strongroom.protocol.constants import BootState
-from strongroom.protocol.messages import SealedWeightsHead
+from strongroom.protocol.messages import WEIGHTS_CHUNK_BYTES, SealedWeightsHead
 from strongroom.protocol.problems import Problem
 from strongroom.transport.addresses import UnixAddress
 from tests.parent.support import Exchange, FakeEnclave, enclave_at, eventually, gateway_to
 
 MODELS = ("alpha", "beta")
-WEIGHTS = {"alpha": b"a" * 200_000, "beta": b"b"}
+SIZES = {"alpha": 3 * WEIGHTS_CHUNK_BYTES + 5, "beta": 1}
 SECRET = "wJalrXUtnFEMI-secret"
+SEGMENTS = {"alpha": {"0", "2"}, "beta": {"0"}}
+"""The first chunks of each model over two streams."""
 PACE = Pace(watch_s=0.005, retry_s=0.005, max_retry_s=0.02, refresh_s=300)
 
 
@@ -46,6 +50,7 @@ class Script(FakeEnclave):
     refuse: str = ""
     released: set[str] = field(default_factory=set)
     loaded: set[str] = field(default_factory=set)
+    segments: dict[str, set[str]] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -65,12 +70,14 @@ class Script(FakeEnclave):
         status = 400 if step == self.refuse else 204
         if status == 204:
             self._take(step)
+            await self._hold(step)
         await exchange.answer(status, "", b"")
 
     def reboot(self) -> None:
         self.state = BootState.BOOTED
         self.released.clear()
         self.loaded.clear()
+        self.segments.clear()
         self.steps.clear()
 
     def _take(self, step: str) -> None:
@@ -86,10 +93,19 @@ class Script(FakeEnclave):
                 self._move(BootState.CATALOGUED, BootState.KEY_CHECKED)
             case ["models", model, "head"]:
                 self._once(self.released, model, BootState.KEY_CHECKED, BootState.RELEASED)
-            case ["models", model, "weights"]:
-                self._once(self.loaded, model, BootState.RELEASED, BootState.READY)
+            case ["models", model, "weights", first]:
+                assert self.state is BootState.RELEASED
+                self.segments.setdefault(model, set()).add(first)
+                if self.segments[model] == SEGMENTS[model]:
+                    self._once(self.loaded, model, BootState.RELEASED, BootState.READY)
             case _:
                 raise AssertionError(step)
+
+    async def _hold(self, step: str) -> None:
+        """As the enclave does: no segment is answered before all of its model have come."""
+        match step.split("/"):
+            case ["models", model, "weights", _]:
+                await eventually(lambda: model in self.loaded)
 
     def _move(self, expected: BootState, then: BootState) -> None:
         assert self.state is expected
@@ -111,13 +127,22 @@ class Clock:
         return self.at_ms
 
 
+def head_of(model: str) -> SealedWeightsHead:
+    return SealedWeightsHead(model, "1", bytes(32), SIZES[model], b"wrapped")
+
+
+def weights_of(model: str) -> bytes:
+    """As long as the head says; what stands there is for the enclave to judge."""
+    head = head_of(model)
+    return random.Random(model).randbytes(head.segment_bytes(0, head.chunks))
+
+
 def sources_in(folder: Path) -> Sources:
     (folder / "configuration.toml").write_bytes(b"configuration")
     catalogue = "version = 1\n" + "".join(f'[[model]]\nid = "{model}"\n' for model in MODELS)
     (folder / "catalogue.toml").write_text(catalogue)
     for model in MODELS:
-        head = SealedWeightsHead(model, "1", bytes(32), b"wrapped").to_bytes()
-        (folder / f"{model}.sealed").write_bytes(head + WEIGHTS[model])
+        (folder / f"{model}.sealed").write_bytes(head_of(model).to_bytes() + weights_of(model))
     return Sources(folder / "configuration.toml", folder / "catalogue.toml", folder)
 
 
@@ -131,7 +156,7 @@ async def provisioning(folder: Path, clock: Clock | None = None, **options: obje
     async with link:
         control = Control(link, step_timeout_s=5)
         clock = clock or Clock()
-        given = {"sources": sources_in(folder), "read_credentials": credentials} | options
+        given = {"sources": sources_in(folder), "read_credentials": credentials, "weight_streams": 2} | options
         yield Provisioner(control, now_ms=clock.now_ms, pace=PACE, **given)  # type: ignore[arg-type]  # test options
 
 
@@ -157,22 +182,30 @@ ORDER = [
     "credentials",
     "key-check",
     *(f"models/{model}/head" for model in MODELS),
-    *(f"models/{model}/weights" for model in MODELS),
+    "models/alpha/weights/0",
+    "models/alpha/weights/2",
+    "models/beta/weights/0",
 ]
+
+
+def in_order(steps: Iterable[str]) -> list[str]:
+    """The steps; the segments of one model, which come side by side, sorted."""
+    grouped = groupby(steps, key=lambda step: step.rpartition("/")[0] if "/weights/" in step else step)
+    return [step for _, group in grouped for step in sorted(group)]
 
 
 async def test_the_steps_come_in_order_with_the_files_bytes(tmp_path: Path) -> None:
     script = Script()
     async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner, beside(provisioner):
         await until_ready(script)
-    assert script.steps == ORDER
+    assert in_order(script.steps) == ORDER
     assert script.bodies["configuration"] == b"configuration"
     assert script.bodies["catalogue"] == (tmp_path / "catalogue.toml").read_bytes()
     assert script.bodies["key-check"] == b""
-    for model in MODELS:
-        sealed = (tmp_path / f"{model}.sealed").read_bytes()
-        assert script.bodies[f"models/{model}/head"] + script.bodies[f"models/{model}/weights"] == sealed
-        assert script.bodies[f"models/{model}/weights"] == WEIGHTS[model]
+    assert script.bodies["models/alpha/head"] == head_of("alpha").to_bytes()
+    assert script.bodies["models/alpha/weights/0"] + script.bodies["models/alpha/weights/2"] == weights_of("alpha")
+    assert len(script.bodies["models/alpha/weights/0"]) == head_of("alpha").segment_bytes(0, 2)
+    assert script.bodies["models/beta/weights/0"] == weights_of("beta")
     assert json.loads(script.bodies["credentials"]) == {
         "access_key_id": "AKIA",
         "secret_access_key": SECRET,
@@ -185,7 +218,7 @@ async def test_an_unreachable_kms_is_retried_and_nothing_else_repeated(tmp_path:
     script = Script(unreachable_kms=["key-check", "key-check", "models/beta/head"])
     async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner, beside(provisioner):
         await until_ready(script)
-    assert [step for step in script.steps if not step.endswith(" 503")] == ORDER
+    assert in_order(step for step in script.steps if not step.endswith(" 503")) == ORDER
     assert script.steps.count("key-check 503") == 2
     assert script.steps.count("models/beta/head 503") == 1
 
@@ -205,7 +238,7 @@ async def test_a_restarted_enclave_is_provisioned_again(tmp_path: Path) -> None:
         await until_ready(script)
         script.reboot()
         await until_ready(script)
-    assert script.steps == ORDER
+    assert in_order(script.steps) == ORDER
 
 
 async def test_a_restart_in_the_middle_starts_over(tmp_path: Path) -> None:
@@ -218,7 +251,7 @@ async def test_a_restart_in_the_middle_starts_over(tmp_path: Path) -> None:
         for _ in range(5):
             await provisioner.advance()
         assert script.state is BootState.READY
-    assert script.steps == ORDER
+    assert in_order(script.steps) == ORDER
 
 
 async def test_a_refused_step_is_told_without_content(tmp_path: Path) -> None:
@@ -290,7 +323,9 @@ async def test_missing_credentials_are_retried_and_named(tmp_path: Path, capfd: 
     [
         ("alpha.sealed", None, "alpha.sealed: expected a readable file"),
         ("alpha.sealed", b"", "alpha.sealed: sealed weights: expected"),
-        ("alpha.sealed", SealedWeightsHead("beta", "1", bytes(32), b"w").to_bytes(), "expected the sealed model alpha"),
+        ("alpha.sealed", head_of("beta").to_bytes(), "expected the sealed model alpha"),
+        ("beta.sealed", head_of("beta").to_bytes() + bytes(16), "bytes, got"),
+        ("beta.sealed", head_of("beta").to_bytes() + bytes(18), "bytes, got"),
         ("configuration.toml", None, "configuration.toml: expected a readable file"),
         ("configuration.toml", bytes((64 << 10) + 1), "expected at most 65536 bytes"),
         ("catalogue.toml", b"version = 1", "expected TOML with an id"),
@@ -332,7 +367,18 @@ async def test_weights_that_shrink_or_vanish_are_told_at_once(tmp_path: Path, ch
         async with asyncio.timeout(2):
             with pytest.raises(SourceUnusable, match=rf"^alpha\.sealed: expected {reason}"):
                 await provisioner.advance()
-    assert "models/alpha/weights" not in script.steps
+    assert "models/alpha/weights/2" not in script.steps
+
+
+async def test_a_refused_segment_is_what_failed_and_ends_the_others(tmp_path: Path) -> None:
+    script = Script(refuse="models/alpha/weights/2")
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
+        for _ in range(4):
+            await provisioner.advance()
+        async with asyncio.timeout(2):
+            with pytest.raises(StepRefused, match=r"^boot step models/alpha/weights/2: expected 204, got 400$"):
+                await provisioner.advance()
+        assert script.state is BootState.RELEASED
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from attestation.measurements import parent_role_pcr3
-from attestation.policy import Measurements
+from attestation.policy import Measurements, UnsafeAnyMeasurement
 from attestation.policy_file import dump_measurements
 from parent.link import EnclaveLink
-from parent.readiness import Readiness
+from parent.readiness import LARGE_DOCUMENT_BYTES, Readiness
 from parent.settings import Settings
-from parent.trust import Trust
+from parent.trust import UNSAFE_POLICY, Trust
 from strongroom.protocol.constants import MEDIA_ATTESTATION
 from strongroom.protocol.problems import Problem
 from strongroom.simulator.nsm import SoftwareNSM
@@ -32,6 +32,7 @@ from tests.parent.support import (
     gateway_to,
     refusing,
 )
+from tests.simulator import large_bundle
 
 ROLE = "arn:aws:iam::111122223333:role/strongroom-parent"
 IMAGE = {index: bytes([index + 1]) * 48 for index in range(3)}
@@ -154,6 +155,53 @@ async def test_an_enclave_that_does_not_answer_makes_not_ready(
 ) -> None:
     report = (await judged(tmp_path, handler, trust_in(pki, tmp_path), Clock())).report()
     assert (report["ready"], report["state"]) == (False, "unreachable")
+
+
+class ClockOfTheBundle(Clock):
+    """The moment at which a large bundle is good."""
+
+    def now_ms(self) -> int:
+        return large_bundle.AT_MS
+
+
+async def judged_with(folder: Path, leaf_bytes: int) -> dict[str, Any]:
+    """The report on an enclave whose bundle is eight times 1,024 bytes."""
+    bundle = large_bundle.LargeBundle(leaf_bytes)
+    nsm = SoftwareNSM(
+        bundle,
+        image_pcrs=IMAGE,
+        parent_role_arn=ROLE,
+        parent_instance_id="i-0123456789abcdef0",
+        module_id=large_bundle.MODULE_ID,
+        clock=lambda: large_bundle.AT_MS,
+    )
+    trust = Trust(bundle.anchor, True, UnsafeAnyMeasurement(), UNSAFE_POLICY)
+    return dict((await judged(folder, attesting(nsm), trust, ClockOfTheBundle())).report())
+
+
+async def test_a_document_of_the_largest_bundle_is_verified_and_warned_of(tmp_path: Path) -> None:
+    report = await judged_with(tmp_path, 1024)
+    assert (report["ready"], report["state"]) == (True, "verified")
+    assert 10_240 < report["document_bytes"] < 12_288
+    [warning] = report["warnings"]
+    assert f"expected at most 10240 bytes, got {report['document_bytes']}" in warning
+
+
+async def test_the_warning_begins_right_above_10_kib(tmp_path: Path) -> None:
+    surplus = (await judged_with(tmp_path, 1024))["document_bytes"] - LARGE_DOCUMENT_BYTES
+    for leaf_bytes, warnings in ((1024 - surplus, 0), (1025 - surplus, 1)):
+        report = await judged_with(tmp_path, leaf_bytes)
+        assert report["document_bytes"] == LARGE_DOCUMENT_BYTES + warnings
+        assert len(report["warnings"]) == warnings
+
+
+async def test_an_ordinary_document_has_a_size_and_no_warning(tmp_path: Path, pki: SimulatedPKI) -> None:
+    rejected = await judged(tmp_path, attesting(nsm_of(pki)), trust_in(pki, tmp_path, anchored=False), Clock())
+    assert (rejected.report()["document_bytes"], rejected.report()["warnings"]) == (None, [])
+    nsm = nsm_of(pki)
+    report = (await judged(tmp_path, attesting(nsm), trust_in(pki, tmp_path), Clock())).report()
+    assert report["document_bytes"] == len(nsm.attest(nonce=bytes(32)))
+    assert report["warnings"] == []
 
 
 async def test_one_failure_after_success_makes_not_ready_at_once(tmp_path: Path, pki: SimulatedPKI) -> None:

@@ -27,6 +27,10 @@ SOURCES = {
         ({"STRONGROOM_ALLOW_SIMULATED": "yes"}, "STRONGROOM_ALLOW_SIMULATED: expected 0 or 1"),
         ({"STRONGROOM_TRUST_ANCHOR": "/root.pem"}, "expected STRONGROOM_ALLOW_SIMULATED=1"),
         ({"STRONGROOM_CATALOGUE": "/m.toml"}, "STRONGROOM_CONFIGURATION: expected a path"),
+        *(
+            ({"STRONGROOM_WEIGHT_STREAMS": text}, "STRONGROOM_WEIGHT_STREAMS: expected a number from 1 to 16")
+            for text in ("0", "17", "-1", "1.5", "four", "٣", "9" * 5000)
+        ),
         (SOURCES, "STRONGROOM_ENCLAVE_CONTROL: expected an address"),
         ({"STRONGROOM_MAX_BODY_BYTES": "4 MiB"}, "STRONGROOM_MAX_BODY_BYTES: expected a positive int"),
         ({"STRONGROOM_MAX_BODY_BYTES": "0"}, "STRONGROOM_MAX_BODY_BYTES: expected a positive int"),
@@ -46,6 +50,7 @@ def test_defaults() -> None:
     settings = Settings.from_environment(API)
     assert settings == Settings(enclave_api=VsockAddress(16, 8001))
     assert settings.limits == Limits()
+    assert settings.weight_streams == 4
     assert (settings.limits.max_body_bytes, settings.limits.max_header_bytes) == (4 << 20, 16 << 10)
     assert (settings.limits.head_timeout_s, settings.limits.request_timeout_s) == (5, 15)
 
@@ -59,6 +64,7 @@ def test_everything_can_be_set() -> None:
             "STRONGROOM_POLICY": "/policy.toml",
             "STRONGROOM_TRUST_ANCHOR": "/root.pem",
             "STRONGROOM_ALLOW_SIMULATED": "1",
+            "STRONGROOM_WEIGHT_STREAMS": "16",
             "STRONGROOM_HOST": "0.0.0.0",
             "STRONGROOM_PORT": "0",
             "STRONGROOM_MAX_CONNECTIONS": "7",
@@ -67,6 +73,7 @@ def test_everything_can_be_set() -> None:
     )
     assert settings.enclave_control == UnixAddress(Path("/run/control"))
     assert settings.sources == Sources(Path("/c.toml"), Path("/m.toml"), Path("/models"))
+    assert settings.weight_streams == 16
     assert (settings.policy, settings.trust_anchor) == (Path("/policy.toml"), Path("/root.pem"))
     assert (settings.host, settings.port, settings.allow_simulated) == ("0.0.0.0", 0, True)
     assert (settings.limits.max_connections, settings.limits.head_timeout_s) == (7, 0.5)

@@ -4,7 +4,7 @@ import pytest
 
 from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
 from strongroom.protocol.errors import Malformed, OpenFailed, ProtocolError, TooLarge, Unsupported
-from strongroom.protocol.keys import KeyConfiguration, decode_keys, encode_keys
+from strongroom.protocol.keys import KeyConfiguration
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import ChatTask, InferTask, Message, Request
 from strongroom.protocol.requests import RequestOpener, seal_request
@@ -82,15 +82,6 @@ def test_a_head_with_another_model_id_is_malformed(model: bytes) -> None:
     head = SealedRequestHead(1, b"k" * 32, ID, AT_MS, "m").to_bytes()[:-2] + bytes([len(model)]) + model
     with pytest.raises(Malformed):
         SealedRequestHead.read(head)
-
-
-def test_the_key_list_round_trips_and_refuses_other_bytes() -> None:
-    configurations = [opener(suite).configuration for suite in Suite]
-    data = encode_keys(configurations)
-    assert list(decode_keys(data)) == configurations
-    for bad in (b"", b"\0", b"\x09" + data[1:], data[:-1], data + b"\0", b"\0" * (17 << 10)):
-        with pytest.raises(ProtocolError):
-            decode_keys(bad)
 
 
 def test_unknown_versions_and_suites_are_unsupported() -> None:
