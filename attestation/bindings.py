@@ -22,11 +22,6 @@ _VERSION = 1
 _SHA384_BYTES = 48
 
 
-def client_user_data(keys: bytes) -> bytes:
-    """``user_data`` of a client document, for the exact bytes served at /v1/keys."""
-    return _user_data(CLIENT_PURPOSE, keys)
-
-
 def statement_user_data(keys_sha384: bytes, receipt_key: bytes) -> bytes:
     """``user_data`` of a client document: SHA-384 of the key list (48 bytes) and the receipt key (65 bytes) in one.
 
@@ -51,25 +46,12 @@ def kms_user_data() -> bytes:
     return _user_data(KMS_PURPOSE, KMS_PURPOSE)
 
 
-def check_client_binding(document: AttestationDocument, keys: bytes) -> None:
-    """``document`` was made for clients and binds exactly ``keys``.
-
-    Says nothing of the document's genuineness: verify it first. Raises Rejected (public-key-present,
-    binding-absent, binding-purpose, binding-digest).
-    """
-    _check_bound(document, client_user_data(keys))
-
-
 def check_statement_binding(document: AttestationDocument, keys_sha384: bytes, receipt_key: bytes) -> None:
     """``document`` was made for clients and binds this key list, by its digest, and this receipt key.
 
     Says nothing of the document's genuineness: verify it first. Raises Rejected (public-key-present,
     binding-absent, binding-purpose, binding-digest).
     """
-    _check_bound(document, statement_user_data(keys_sha384, receipt_key))
-
-
-def _check_bound(document: AttestationDocument, expected: bytes) -> None:
     if document.public_key is not None:
         raise Rejected(RejectionCode.PUBLIC_KEY_PRESENT, "no public_key", "one: a document for KMS")
     if not document.user_data:
@@ -77,7 +59,7 @@ def _check_bound(document: AttestationDocument, expected: bytes) -> None:
     prefix = _prefix(CLIENT_PURPOSE)
     if document.user_data[: len(prefix)] != prefix:
         raise Rejected(RejectionCode.BINDING_PURPOSE, f"purpose {CLIENT_PURPOSE.decode()}", "another")
-    if document.user_data != expected:
+    if document.user_data != statement_user_data(keys_sha384, receipt_key):
         raise Rejected(RejectionCode.BINDING_DIGEST, "the digest of these keys", "another")
 
 

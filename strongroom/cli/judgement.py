@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 Judge = Callable[[bytes], "Report"]
 
 
-def judge_of(options: VerifyOptions) -> Judge:
+def judge_of(options: VerifyOptions, otherwise: "Policy | None" = None) -> Judge:
     """What judges each document, at the instant of its judgement; verified chains are remembered between them.
 
-    Raises click.UsageError, CommandFailed, PolicyError, OSError, and ModuleNotFoundError (of --second-opinion).
+    `otherwise` is the policy where the options name no measurements, such as a proof bundle's. Raises click.UsageError,
+    CommandFailed, PolicyError, OSError, and ModuleNotFoundError (of --second-opinion).
     """
     from attestation.report import judge
 
     _check_mode(options)
-    _check_pins(options)
-    demands = _demands(options)
+    _check_pins(options, pinned_otherwise=otherwise is not None)
+    policy = otherwise if otherwise is not None and not names_measurements(options) else _policy(options)
+    demands = _demands(options, policy)
     if options.second_opinion:
         import_module("pycose")  # asked now: in the middle of a folder is too late to miss it
 
@@ -43,12 +45,17 @@ def judge_of(options: VerifyOptions) -> Judge:
     return judge_one
 
 
-def _demands(options: VerifyOptions) -> "Demands":
+def names_measurements(options: VerifyOptions) -> bool:
+    """Whether the caller says which measurements to accept, or that any will do."""
+    return bool(options.policy or options.pcrs or options.role is not None or options.any_measurement)
+
+
+def _demands(options: VerifyOptions, policy: "Policy") -> "Demands":
     from attestation.anchors import AWS_NITRO_ROOT_G1
     from attestation.chain import ChainCache
 
     return {
-        "policy": _policy(options),
+        "policy": policy,
         "mode": _mode(options),
         "anchor": load_anchor(options.trust_anchor) if options.trust_anchor else AWS_NITRO_ROOT_G1,
         "allow_simulated": options.allow_simulated,
@@ -79,7 +86,7 @@ def _check_mode(options: VerifyOptions) -> None:
         )
 
 
-def _check_pins(options: VerifyOptions) -> None:
+def _check_pins(options: VerifyOptions, pinned_otherwise: bool) -> None:
     indices = [index for index, _ in options.pcrs]
     if twice := {index for index in indices if indices.count(index) > 1}:
         raise click.UsageError(f"expected each PCR once, got --pcr {min(twice)}=… again.")
@@ -90,7 +97,7 @@ def _check_pins(options: VerifyOptions) -> None:
     pinned = bool(options.policy or options.pcrs or options.role is not None)
     if pinned and options.any_measurement:
         raise click.UsageError("expected --any-measurement alone, got it beside measurements to check.")
-    if not pinned and not options.any_measurement:
+    if not (pinned or options.any_measurement or pinned_otherwise):
         what = "--policy FILE, --pcr N=HEX or --any-measurement"
         raise CommandFailed("policy-required", f"expected the measurements that you trust: {what}", EXIT_USAGE)
 

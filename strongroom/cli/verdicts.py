@@ -19,7 +19,7 @@ Rows = Iterable[tuple[str, str]]
 def print_report(report: "Report") -> None:
     """Print the whole report of one document."""
     click.echo(_verdict(report))
-    print_table((check.name, _outcome(check)) for check in report.checks)
+    print_table((check.name, outcome(check)) for check in report.checks)
     if report.rejection is not None:
         click.echo(f"what to do: {_advice(report)}")
     said = report.to_builtins()
@@ -27,14 +27,14 @@ def print_report(report: "Report") -> None:
         believed = "the document says" if report.accepted else "the document says, which nothing here confirms"
         _print_section(believed, document_rows(_mapping(said["document"]), report.document.kind))
     _print_section("trust anchor", [_anchor_row(report)])
-    _print_list("it proves", said["proves"])
-    _print_list("it does not prove", said["does_not_prove"])
+    print_list("it proves", said["proves"])
+    print_list("it does not prove", said["does_not_prove"])
 
 
 def row(name: str, report: "Report") -> str:
     """One line for one of many documents."""
     why = "" if report.rejection is None else f"  {escaped(str(report.rejection))}"
-    return f"{_coloured('accepted' if report.accepted else 'rejected')}  {escaped(name)}{why}"
+    return f"{coloured('accepted' if report.accepted else 'rejected')}  {escaped(name)}{why}"
 
 
 def document_rows(document: Mapping[str, Any], kind: str) -> Iterator[tuple[str, str]]:
@@ -52,11 +52,12 @@ def _verdict(report: "Report") -> str:
     word = "accepted" if report.accepted else "rejected"
     code = "" if report.rejection is None else f": {report.rejection.code}"
     simulated = "; SIMULATED, proves nothing about hardware" if report.anchor.simulated else ""
-    return f"{_coloured(word, bold=True)}{code} ({report.mode}, {report.kind}{simulated})"
+    return f"{coloured(word, bold=True)}{code} ({report.mode}, {report.kind}{simulated})"
 
 
-def _outcome(check: "Check") -> str:
-    status = _coloured(check.status) + " " * (len("skipped") - len(check.status))
+def outcome(check: "Check") -> str:
+    """Whether a check passed, and why not or why it was left out."""
+    status = coloured(check.status) + " " * (len("skipped") - len(check.status))
     return f"{status}  {escaped(_reason(check))}"
 
 
@@ -82,14 +83,16 @@ def _print_section(title: str, rows: Rows) -> None:
     print_table(rows)
 
 
-def _print_list(title: str, statements: Any) -> None:
+def print_list(title: str, statements: Any) -> None:
+    """A title and its statements, one a line; nothing without statements."""
     if statements:
         click.echo(f"{title}:")
     for statement in statements:
         click.echo(f"  - {escaped(statement)}")
 
 
-def _coloured(word: str, bold: bool | None = None) -> str:
+def coloured(word: str, bold: bool | None = None) -> str:
+    """A status or a verdict in its colour, where the terminal allows."""
     return click.style(word, fg=_COLOUR[word], bold=bold)
 
 

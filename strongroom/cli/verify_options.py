@@ -1,6 +1,9 @@
-"""The options of `strongroom verify`, and what they say once they are read: each alone, not yet together."""
+"""The options of `strongroom verify`, and what they say once they are read: each alone, not yet together.
 
-from collections.abc import Callable
+Commands that judge receipts and logs take those of them that an archived document of an enclave leaves to ask.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -39,7 +42,7 @@ class VerifyOptions:
     second_opinion: bool
 
 
-_OPTIONS = (
+_FRESHNESS = (
     click.option("--live", is_flag=True, help="It must answer --nonce, now."),
     click.option("--nonce", type=hex_bytes, metavar="HEX", help="With --live: the nonce that you asked with."),
     click.option("--recent", is_flag=True, help="It must be at most --max-age old; it can be replayed until then."),
@@ -58,15 +61,21 @@ _OPTIONS = (
         metavar="SECONDS",
         help=f"With --live or --recent.  [default: {DEFAULT_MAX_AGE_S}]",
     ),
+)
+_MEASUREMENTS = (
     click.option("--policy", type=_FILE, help="Policy file: the tuples of measurements that you trust."),
     click.option(
         "--pcr", "pcrs", type=pinned_pcr, multiple=True, metavar="N=HEX", help="PCR N holds HEX; repeat for others."
     ),
     click.option("--role", metavar="ARN", help="PCR3 is that of a parent instance with this IAM role."),
     click.option("--any-measurement", is_flag=True, help="UNSAFE: whatever code runs in it. To look, not to trust."),
+)
+_BINDING = (
     click.option("--kind", type=click.Choice(["enclave", "nitrotpm"]), default="enclave", show_default=True),
     click.option("--expect-public-key", type=hex_bytes, metavar="HEX", help="It binds exactly this public key."),
     click.option("--expect-user-data", type=hex_bytes, metavar="HEX", help="It binds exactly this user data."),
+)
+_TRUST = (
     click.option("--trust-anchor", type=_FILE, metavar="PEM", help="Another root than AWS's: a simulator's."),
     click.option("--allow-simulated", is_flag=True, help="Accept that root; proves nothing about hardware."),
     click.option("--allow-debug", is_flag=True, help="Accept an enclave in debug mode, whose host reads everything."),
@@ -76,13 +85,25 @@ _OPTIONS = (
 
 def verify_options(command: F) -> F:
     """Add the options to a command, and pass them as one `options`."""
+    return _decorated(command, (*_FRESHNESS, *_MEASUREMENTS, *_BINDING, *_TRUST), {})
 
+
+def archived_options(command: F) -> F:
+    """Add the options for an enclave's archived document, judged at its own timestamp, and pass them as `options`."""
+    fixed = {"archived": True, "kind": "enclave"}
+    absent = ("nonce", "at_ms", "max_age_s", "expect_public_key", "expect_user_data")
+    return _decorated(
+        command, (*_MEASUREMENTS, *_TRUST), {"live": False, "recent": False, **dict.fromkeys(absent), **fixed}
+    )
+
+
+def _decorated(command: F, options: tuple[Callable[[Any], Any], ...], fixed: Mapping[str, Any]) -> F:
     @wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        own = {field.name: kwargs.pop(field.name) for field in fields(VerifyOptions)}
-        return command(*args, options=VerifyOptions(**own), **kwargs)
+        given = {field.name: kwargs.pop(field.name) for field in fields(VerifyOptions) if field.name not in fixed}
+        return command(*args, options=VerifyOptions(**given, **fixed), **kwargs)
 
     decorated: Any = wrapper
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]  # click's decorators keep no signature

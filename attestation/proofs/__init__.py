@@ -1,0 +1,1 @@
+"""Verifying what enclaves sign about their answers: for clients and auditors, never in an image."""

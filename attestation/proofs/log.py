@@ -1,0 +1,149 @@
+"""Verifying the audit log of one boot: the leaves that the parent kept, against what the enclave signed about them.
+
+Every leaf lies under a stored checkpoint, whose root is computed anew. A log that was cut with its checkpoints is a
+sound shorter log: only something held elsewhere, a later checkpoint or a receipt, shows the cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from attestation.checkpoints import Checkpoint
+from attestation.documents import AttestationDocument
+from attestation.evidence import Evidence, boot_id
+from attestation.merkle import HASH_BYTES, Frontier
+from attestation.proof_errors import ProofCode, ProofRejected
+from attestation.proofs.checkpoints import verify_checkpoint
+from attestation.proofs.claims import read_receipt_claims
+from attestation.proofs.envelopes import MAX_SIGNED_BYTES, SignedPayload
+from attestation.receipts import leaf_data
+from attestation.verifier import VerifiedDocument
+
+_LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The origin of a log: who must have signed everything in it."""
+
+    boot_id: bytes
+    receipt_key: bytes
+
+    @classmethod
+    def of(cls, document: VerifiedDocument, evidence: Evidence) -> Boot:
+        """From a verified document and the evidence that it came in. Raises Rejected unless it binds that evidence."""
+        attested: AttestationDocument = document.document
+        evidence.check_binding(attested)
+        return cls(boot_id(attested.module_id, evidence.receipt_key), evidence.receipt_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held apart from a log: the root at ``size``, that there are ``least`` leaves, perhaps the next leaf."""
+
+    size: int
+    root: bytes
+    least: int
+    leaf: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedLog:
+    """What is known of a log whose every leaf was covered."""
+
+    boot_id: bytes
+    last: Checkpoint
+    checkpoints: int
+
+
+def held_checkpoint(data: bytes, boot: Boot) -> Held:
+    """A checkpoint that was kept elsewhere. Raises ProofRejected."""
+    checkpoint = verify_checkpoint(data, receipt_key=boot.receipt_key, boot_id=boot.boot_id)
+    return Held(checkpoint.size, checkpoint.root, checkpoint.size)
+
+
+def held_receipt(receipt: bytes, boot: Boot, leaf_salt: bytes | None = None) -> Held:
+    """A receipt, which is a checkpoint of the log before it; with its leaf salt it also says which leaf comes next.
+
+    Raises ProofRejected. Of the receipt only form, boot and signature are judged: its document may be a later one.
+    """
+    envelope = SignedPayload.from_bytes(receipt)
+    claims = read_receipt_claims(envelope.payload)
+    if claims.boot_id != boot.boot_id:
+        raise ProofRejected(ProofCode.OTHER_BOOT, f"a receipt of boot {boot.boot_id.hex()}", "one of another boot")
+    envelope.verify(boot.receipt_key, ProofCode.SIGNATURE)
+    leaf = None if leaf_salt is None else leaf_data(leaf_salt, envelope.payload)
+    return Held(claims.leaf_index, claims.root_before, claims.leaf_index + 1, leaf)
+
+
+def verify_log(boot: Boot, leaves: BinaryIO, checkpoints: BinaryIO, held: Sequence[Held] = ()) -> VerifiedLog:
+    """Judge a boot's log: ``leaves`` are 32 bytes each, ``checkpoints`` length (4) ‖ COSE_Sign1 each, both in order.
+
+    Raises ProofRejected (log-form, log-order, log-root, log-uncovered, log-cut, log-fork, log-leaf, and those of
+    checkpoints).
+    """
+    replay, last, count = _Replay(leaves, held), None, 0
+    for data in read_records(checkpoints):
+        checkpoint = verify_checkpoint(data, receipt_key=boot.receipt_key, boot_id=boot.boot_id)
+        if last is not None and not (last.size < checkpoint.size and last.time_ms <= checkpoint.time_ms):
+            raise ProofRejected(ProofCode.LOG_ORDER, f"more than {last.size} leaves, no earlier", f"{checkpoint.size}")
+        replay.advance(checkpoint)
+        last, count = checkpoint, count + 1
+    if last is None:
+        raise ProofRejected(ProofCode.LOG_UNCOVERED, "at least one checkpoint", "none")
+    replay.finish()
+    return VerifiedLog(boot.boot_id, last, count)
+
+
+class _Replay:
+    """Appends the leaves again, and holds each root and leaf against what is known of that place."""
+
+    def __init__(self, leaves: BinaryIO, held: Sequence[Held]) -> None:
+        self._leaves, self._held = leaves, held
+        self._frontier = Frontier()
+        self._roots = {each.size: each.root for each in reversed(held)}
+        self._known = {each.size: each.leaf for each in held if each.leaf is not None}
+
+    def advance(self, checkpoint: Checkpoint) -> None:
+        """Up to the checkpoint's size, and compare its root."""
+        while self._frontier.size < checkpoint.size:
+            leaf = self._leaves.read(HASH_BYTES)
+            if len(leaf) != HASH_BYTES:
+                raise ProofRejected(ProofCode.LOG_CUT, f"{checkpoint.size} leaves", f"{self._frontier.size}")
+            self._append(leaf)
+        if self._frontier.root() != checkpoint.root:
+            raise ProofRejected(ProofCode.LOG_ROOT, f"the signed root of {checkpoint.size} leaves", "another root")
+
+    def finish(self) -> None:
+        """No leaf without a checkpoint, and everything held elsewhere lies within."""
+        size = self._frontier.size
+        if self._leaves.read(1):
+            raise ProofRejected(ProofCode.LOG_UNCOVERED, f"{size} leaves, under the last checkpoint", "more")
+        self._compare_held_root()
+        if missing := [each.least for each in self._held if each.least > size]:
+            raise ProofRejected(ProofCode.LOG_CUT, f"at least {max(missing)} leaves", f"{size}")
+
+    def _append(self, leaf: bytes) -> None:
+        self._compare_held_root()
+        if self._known.get(self._frontier.size, leaf) != leaf:
+            raise ProofRejected(ProofCode.LOG_LEAF, f"the receipt's leaf at {self._frontier.size}", "another leaf")
+        self._frontier.append(leaf)
+
+    def _compare_held_root(self) -> None:
+        size = self._frontier.size
+        if size in self._roots and self._roots[size] != self._frontier.root():
+            raise ProofRejected(ProofCode.LOG_FORK, f"the root of {size} leaves that is held elsewhere", "another root")
+
+
+def read_records(stream: BinaryIO) -> Iterator[bytes]:
+    """The checkpoints of a stream of length (4) ‖ checkpoint. Raises ProofRejected (log-form)."""
+    while head := stream.read(_LENGTH_BYTES):
+        length = int.from_bytes(head, "big")
+        if len(head) != _LENGTH_BYTES or not 1 <= length <= MAX_SIGNED_BYTES:
+            raise ProofRejected(ProofCode.LOG_FORM, f"checkpoints of 1 to {MAX_SIGNED_BYTES} bytes", "another length")
+        data = stream.read(length)
+        if len(data) != length:
+            raise ProofRejected(ProofCode.LOG_FORM, f"a checkpoint of {length} bytes", f"{len(data)}")
+        yield data

@@ -1,0 +1,39 @@
+"""What an auditor holds apart from a log, and to which boot each piece belongs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from attestation.bundles import Bundle
+from attestation.proofs.checkpoints import boot_of_checkpoint
+from attestation.proofs.claims import read_receipt_claims
+from attestation.proofs.envelopes import SignedPayload
+from attestation.proofs.log import Boot, Held, held_checkpoint, held_receipt
+from strongroom.cli.evidence import decoded
+from strongroom.cli.files import read_bounded
+from strongroom.cli.receipt_material import read_receipt
+
+_MAX_FILE_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """A file, the boot that its content names, and how to believe it once the boot's receipt key is known."""
+
+    file: Path
+    boot_id: bytes
+    believe: Callable[[Boot], Held]
+
+
+def read_held_checkpoint(file: Path) -> HeldFile:
+    """A signed checkpoint; binary, hex or base64. Raises ProofRejected, CommandFailed, OSError."""
+    data = decoded(read_bounded(file, _MAX_FILE_BYTES))
+    return HeldFile(file, boot_of_checkpoint(data), lambda boot: held_checkpoint(data, boot))
+
+
+def read_held_receipt(file: Path) -> HeldFile:
+    """A receipt, or a proof bundle, whose salt also tells its leaf. Raises ProofRejected, CommandFailed, OSError."""
+    read = read_receipt(file)
+    receipt, salt = (read.receipt, read.leaf_salt) if isinstance(read, Bundle) else (read, None)
+    claims = read_receipt_claims(SignedPayload.from_bytes(receipt).payload)
+    return HeldFile(file, claims.boot_id, lambda boot: held_receipt(receipt, boot, salt))
