@@ -1,72 +1,112 @@
 """Strict CBOR for our own messages: one value has exactly one encoding.
 
-The encoding is cbor2's canonical form (RFC 7049 section 3.9: shortest heads, length-first key order, definite
-lengths). Strictness needs no second parser: what was decoded is encoded again and must give the same bytes.
+The encoding is the canonical one of RFC 7049 section 3.9 (shortest heads, length-first key order, definite lengths),
+with every field of a struct present, absent ones of `omit_defaults` excepted. Strictness needs no second parser: what
+was decoded and converted is encoded again and must give the same bytes. Long byte strings, the data of tensors, are cut
+out before, so that a megabyte of them is copied once and compared by its place alone.
 """
 
-from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import cbor2
 import msgspec
 
+from strongroom.protocol.canonical_pieces import pieces_of
 from strongroom.protocol.errors import Malformed
+from strongroom.protocol.framing import Buffer
 
 _MAX_DEPTH = 8
 _MAX_ITEMS = 8192  # the largest task, 64 tensors of 8 dimensions, has some 1,000
-_STRINGS = (2, 3)
-_ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
-# Tags that cbor2 would otherwise turn into dates, patterns, e-mails, shared references and the like.
-_BUILT_IN_TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+_LONG_BYTES = 4096
+_BYTES, _STRINGS, _CONTAINERS, _TAG = 2, (2, 3), (4, 5), 6
+_SMALLEST_SIZE, _LARGEST_SIZE = 24, 27  # of an argument behind the head's byte: 1, 2, 4, 8 bytes
+_STAND_IN = b"\xd9\xff\xff\xf6"  # tag 65535 of null: in what comes from outside, no tag passes
 
 T = TypeVar("T")
 
 
-def _refuse_tag(*_: object) -> NoReturn:
-    raise ValueError("tags are not part of the protocol")
-
-
-_SEMANTIC_DECODERS: Mapping[int, Any] = dict.fromkeys(_BUILT_IN_TAGS, _refuse_tag)
-
-
-def _check_items(data: bytes, what: str) -> None:
-    """Walk the heads and stop at the limit: a megabyte of empty lists would hold the decoder for half a second."""
-    at = 0
-    for _ in range(_MAX_ITEMS):
-        if at >= len(data):
-            return
-        major, size = data[at] >> 5, data[at] & 0x1F
-        extra = _ARGUMENT_BYTES.get(size, 0)
-        argument = int.from_bytes(data[at + 1 : at + 1 + extra], "big") if extra else size
-        at += 1 + extra + (argument if major in _STRINGS else 0)
-    raise Malformed(f"{what}: expected at most {_MAX_ITEMS} CBOR items")
-
-
 def encode(value: object) -> bytes:
     """Encode a struct, mapping, list or scalar canonically."""
-    return cbor2.dumps(msgspec.to_builtins(value, builtin_types=(bytes,)), canonical=True)
+    return b"".join(pieces_of(value))
 
 
-def decode(data: bytes, kind: type[T], what: str) -> T:
-    """Decode `data` into `kind`, a msgspec type; raise Malformed naming `what` for any other form."""
-    _check_items(data, what)
+def decode(data: Buffer, kind: type[T], what: str) -> T:
+    """Decode the one encoding of a `kind`, a msgspec type; raise Malformed naming `what` for any other bytes."""
+    cut = _cut(data, what)
     try:
-        value = cbor2.loads(
-            data,
-            tag_hook=_refuse_tag,
-            semantic_decoders=_SEMANTIC_DECODERS,
+        value = cut.load()
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError):
+        raise Malformed(f"{what}: expected canonical CBOR without tags, got something else") from None
+    try:
+        converted = msgspec.convert(value, kind, builtin_types=(bytes,))
+    except msgspec.ValidationError:
+        # msgspec's own sentence can quote a field name or a value of the other side: it goes no further.
+        raise Malformed(f"{what}: expected the fields of docs/protocol.md within their limits") from None
+    if not cut.consists_of(pieces_of(converted)):
+        raise Malformed(f"{what}: expected the canonical encoding, got another encoding of the same value")
+    return converted
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Bytes that may be CBOR, the contents of long byte strings taken out."""
+
+    rest: list[Buffer]
+    """Any bytes, head of a long byte string, any bytes, head, …, any bytes."""
+    strings: dict[int, bytes]
+    """The contents, in their order, by their place in the whole."""
+
+    def load(self) -> object:
+        """The value; raises whatever cbor2 does."""
+        contents = iter(self.strings.values())
+        return cbor2.loads(
+            _STAND_IN.join(self.rest[::2]),
+            tag_hook=lambda *_: next(contents),
             max_depth=_MAX_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             strict_hashable_types=True,
         )
-        canonical = cbor2.dumps(value, canonical=True) == data
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError):
-        raise Malformed(f"{what}: expected canonical CBOR without tags, got something else") from None
-    if not canonical:
-        raise Malformed(f"{what}: expected the canonical encoding, got another encoding of the same value")
-    try:
-        return msgspec.convert(value, kind, builtin_types=(bytes,))
-    except msgspec.ValidationError:
-        # msgspec's own sentence can quote a field name or a value of the other side: it goes no further.
-        raise Malformed(f"{what}: expected the fields of docs/protocol.md within their limits") from None
+
+    def consists_of(self, pieces: list[bytes]) -> bool:
+        """Whether these pieces are the whole: a string that is at its own place needs no second look."""
+        if not self.strings:
+            return b"".join(pieces) == b"".join(self.rest)
+        others, at = [], 0
+        for piece in pieces:
+            if self.strings.get(at) is not piece:
+                others.append(piece)
+            at += len(piece)
+        return b"".join(others) == b"".join(self.rest)
+
+
+def _cut(data: Buffer, what: str) -> _Cut:
+    """Walk the heads and stop at the limits, before anything is allocated for what a head announces.
+
+    A megabyte of empty lists would hold the decoder for half a second. No tag passes, which cbor2 would turn into a
+    date or a pattern, or take for a stand-in. Raises Malformed.
+    """
+    rest: list[Buffer] = []
+    strings: dict[int, bytes] = {}
+    at, done, end = 0, 0, len(data)
+    for _ in range(_MAX_ITEMS):
+        if at == end:
+            break
+        start, major, argument = at, data[at] >> 5, data[at] & 0x1F
+        if major == _TAG or argument > _LARGEST_SIZE:
+            raise Malformed(f"{what}: expected canonical CBOR without tags, got something else")
+        at += 1
+        if argument >= _SMALLEST_SIZE:
+            at += 1 << argument - _SMALLEST_SIZE
+            argument = int.from_bytes(data[start + 1 : at], "big")
+        if major in _STRINGS:
+            content, at = at, at + argument
+            if major == _BYTES and argument > _LONG_BYTES and at <= end:
+                rest += (data[done:start], data[start:content])
+                strings[content], done = bytes(data[content:at]), at
+        if at > end or (major in _CONTAINERS and argument > end):
+            raise Malformed(f"{what}: expected all of its CBOR, got the beginning")
+    if at < end:
+        raise Malformed(f"{what}: expected at most {_MAX_ITEMS} CBOR items")
+    return _Cut([*rest, data[done:]], strings)

@@ -66,6 +66,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Data keys of requests that are kept at a time; beyond it the least recently used one leaves."""
     data_key_uses: Annotated[int, Meta(ge=1, le=1 << 24)] = 1 << 16
     """A kept data key is asked of KMS again after this many uses."""
+    audit_leaves: Annotated[int, Meta(ge=1 << 10, le=1 << 20)] = 1 << 16
+    """Leaves of the audit log that are kept for whoever stores them: answers that may pass between two of its pulls."""
 
 
 class Windows(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,12 +8,15 @@ VERSION: Final = 1
 MEDIA_SEALED_REQUEST: Final = "application/vnd.strongroom.sealed-request"
 MEDIA_SEALED_RESPONSE: Final = "application/vnd.strongroom.sealed-response"
 MEDIA_SEALED_STREAM: Final = "application/vnd.strongroom.sealed-stream"
-MEDIA_KEYS: Final = "application/vnd.strongroom.keys"
 MEDIA_ATTESTATION: Final = "application/vnd.strongroom.attestation"
+MEDIA_EVIDENCE: Final = "application/vnd.strongroom.evidence"
+MEDIA_AUDIT: Final = "application/vnd.strongroom.audit"
 MEDIA_PROBLEM: Final = "application/problem+json"
 
 PATH_ATTESTATION: Final = "/v1/attestation"
-PATH_KEYS: Final = "/v1/keys"
+PATH_EVIDENCE: Final = "/v1/evidence"
+"""Also below it: `/{SHA-384 of a document's signed payload, in hex}`."""
+PATH_AUDIT: Final = "/v1/audit"
 PATH_MODELS: Final = "/v1/models"
 PATH_SEALED: Final = "/v1/sealed"
 
@@ -38,6 +41,8 @@ class BootState(StrEnum):
 
 
 LABEL_REQUEST: Final = b"strongroom request v1\0"
+LABEL_KEY_ENTRY: Final = b"strongroom key entry v1\0"
+LABEL_ENVELOPE: Final = b"strongroom envelope v1\0"
 LABEL_RESPONSE: Final = b"strongroom response v1\0"
 LABEL_WEIGHTS: Final = b"strongroom weights v1\0"
 
@@ -47,9 +52,14 @@ REQUEST_ID_BYTES: Final = 16
 KEY_ID_BYTES: Final = 32
 SECRET_BYTES: Final = 32
 SALT_BYTES: Final = 32
+DATA_KEY_BYTES: Final = 32
+DOCUMENT_DIGEST_BYTES: Final = 48
 TAG_BYTES: Final = 16
 
-MAX_SEALED_REQUEST_BYTES: Final = 4 << 20
+MAX_SEALED_REQUEST_BYTES: Final = 16 << 20
+MAX_REST_MS: Final = 400 * 86_400_000
+"""The longest time between the sealing of a KMS envelope and its `not_after`: 400 days."""
+MAX_RECEIPT_BYTES: Final = 4 << 10
 MAX_KEYS_BYTES: Final = 16 << 10
 MAX_CHUNK_BYTES: Final = 4 << 20
 MAX_CONFIGURATION_BYTES: Final = 64 << 10

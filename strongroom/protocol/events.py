@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from strongroom.protocol import canonical
+from strongroom.protocol.framing import Buffer
 from strongroom.protocol.payloads import Event
 
 
@@ -11,6 +12,6 @@ def encode_events(events: Sequence[Event]) -> bytes:
     return canonical.encode(list(events))
 
 
-def decode_events(body: bytes) -> list[Event]:
+def decode_events(body: Buffer) -> list[Event]:
     """Parse the body of a chunk; raise Malformed."""
     return canonical.decode(body, list[Event], "answer")

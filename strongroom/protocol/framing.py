@@ -2,10 +2,13 @@
 
 from strongroom.protocol.errors import Malformed
 
+Buffer = bytes | memoryview
+"""Bytes, or a view of bytes that nobody changes: handed on without a copy."""
+
 
 def prefixed(*fields: bytes) -> bytes:
     """Concatenate fields, each behind its length in 4 bytes, so that no two lists give the same bytes."""
-    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    return b"".join([part for field in fields for part in (len(field).to_bytes(4, "big"), field)])
 
 
 class Reader:

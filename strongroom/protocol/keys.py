@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final, Self, TypeVar
 
@@ -48,7 +49,7 @@ class KeyConfiguration:
         reader.end()
         return configuration
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         """SHA-256 of the configuration's bytes: the gateway routes by it, the enclave finds its key by it."""
         return hashlib.sha256(self.to_bytes()).digest()
@@ -56,7 +57,7 @@ class KeyConfiguration:
 
 @dataclass(frozen=True)
 class KeyList:
-    """What /v1/keys serves."""
+    """What the client document binds, beside the receipt key."""
 
     configurations: tuple[KeyConfiguration, ...]
     """One key configuration for each suite, by ascending suite."""

@@ -1,15 +1,18 @@
 """The clear parts of every message: what the parent may see and route on. Nothing here names a plaintext."""
 
 import re
+import struct
 from dataclasses import dataclass
 from typing import Self
 
-from strongroom.protocol.constants import KEY_ID_BYTES, REQUEST_ID_BYTES, SALT_BYTES, TAG_BYTES
+from strongroom.protocol.constants import DOCUMENT_DIGEST_BYTES, KEY_ID_BYTES, REQUEST_ID_BYTES, SALT_BYTES, TAG_BYTES
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.framing import Reader
+from strongroom.protocol.ways import WayIn
 
 _MODEL_ID = re.compile(rb"[a-z0-9][a-z0-9._-]{0,63}")
 _REQUEST_MAGIC = b"SRQ\x01"
+_REQUEST_HEAD = struct.Struct(f">4sH{KEY_ID_BYTES}s{REQUEST_ID_BYTES}sQB")  # then the model's id
 _RESPONSE_MAGIC = b"SRS\x01"
 _WEIGHTS_MAGIC = b"SRW\x01"
 WEIGHTS_CHUNK_BYTES = 1 << 20
@@ -21,8 +24,9 @@ MAX_WRAPPED_KEY_BYTES = 6144
 class SealedRequestHead:
     """The head of a sealed request: 63 bytes and the model's id. All of it is bound by the seal."""
 
-    suite: int
+    suite: WayIn
     key_id: bytes
+    """32 bytes: of a key configuration for HPKE, of a key entry (`envelopes.entry_id`) for a KMS envelope."""
     request_id: bytes
     timestamp_ms: int
     model: str
@@ -44,37 +48,44 @@ class SealedRequestHead:
 
     @classmethod
     def read(cls, message: bytes) -> tuple[Self, int]:
-        """The head of a sealed request and its length in bytes; raise Malformed."""
-        reader = Reader(message, "sealed request")
-        reader.magic(_REQUEST_MAGIC)
-        suite, key_id = reader.integer(2), reader.take(KEY_ID_BYTES)
-        request_id, timestamp_ms = reader.take(REQUEST_ID_BYTES), reader.integer(8)
-        model = reader.take(reader.integer(1))
-        if not _MODEL_ID.fullmatch(model):
+        """The head of a sealed request and its length in bytes; raise Malformed or Unsupported."""
+        if len(message) < _REQUEST_HEAD.size:
+            raise Malformed(f"sealed request: expected at least {_REQUEST_HEAD.size} bytes, got {len(message)}")
+        magic, suite, key_id, request_id, timestamp_ms, model_bytes = _REQUEST_HEAD.unpack_from(message)
+        if magic != _REQUEST_MAGIC:
+            raise Malformed(f"sealed request: expected it to begin with {_REQUEST_MAGIC.hex()}, got {magic.hex()}")
+        way_in, end = WayIn.from_id(suite), _REQUEST_HEAD.size + model_bytes
+        model = message[_REQUEST_HEAD.size : end]
+        if len(model) != model_bytes or not _MODEL_ID.fullmatch(model):
             raise Malformed("sealed request: expected a model id of lower-case letters, digits and . _ -")
-        return cls(suite, key_id, request_id, timestamp_ms, model.decode()), reader.position
+        return cls(way_in, key_id, request_id, timestamp_ms, model.decode()), end
 
 
 @dataclass(frozen=True)
 class SealedResponseHead:
-    """The head of a sealed response: 54 bytes, the enclave's salt among them (R2)."""
+    """The head of a sealed response: 102 bytes, the enclave's salt among them (R2)."""
 
-    SIZE_BYTES = 4 + 2 + REQUEST_ID_BYTES + SALT_BYTES
+    SIZE_BYTES = 4 + 2 + REQUEST_ID_BYTES + SALT_BYTES + DOCUMENT_DIGEST_BYTES
 
-    suite: int
+    suite: WayIn
     request_id: bytes
     salt: bytes
+    document_digest: bytes
+    """SHA-384 of the signed payload of the answering enclave's cached document (R14)."""
 
     def to_bytes(self) -> bytes:
         """docs/protocol.md, sealed response."""
-        return _RESPONSE_MAGIC + self.suite.to_bytes(2, "big") + self.request_id + self.salt
+        return b"".join(
+            (_RESPONSE_MAGIC, self.suite.to_bytes(2, "big"), self.request_id, self.salt, self.document_digest)
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parse exactly SIZE_BYTES; raise Malformed."""
+        """Parse exactly SIZE_BYTES; raise Malformed or Unsupported."""
         reader = Reader(data, "sealed response")
         reader.magic(_RESPONSE_MAGIC)
-        head = cls(reader.integer(2), reader.take(REQUEST_ID_BYTES), reader.take(SALT_BYTES))
+        suite, request_id = WayIn.from_id(reader.integer(2)), reader.take(REQUEST_ID_BYTES)
+        head = cls(suite, request_id, reader.take(SALT_BYTES), reader.take(DOCUMENT_DIGEST_BYTES))
         reader.end()
         return head
 
@@ -134,4 +145,5 @@ class SealedWeightsHead:
         return head
 
 
+MAX_REQUEST_HEAD_BYTES = 4 + 2 + KEY_ID_BYTES + REQUEST_ID_BYTES + 8 + 1 + 64
 MAX_WEIGHTS_HEAD_BYTES = 4 + 65 + 65 + SALT_BYTES + 8 + 2 + MAX_WRAPPED_KEY_BYTES

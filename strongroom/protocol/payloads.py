@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from strongroom.protocol.constants import SECRET_BYTES
+from strongroom.protocol.constants import MAX_RECEIPT_BYTES, SECRET_BYTES
 from strongroom.protocol.names import Identifier
 from strongroom.protocol.tensors import Tensor
 
@@ -47,12 +47,23 @@ class InferTask(Struct, frozen=True, forbid_unknown_fields=True, tag="infer", ta
 Task = ChatTask | EmbedTask | InferTask
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True):
+class Rest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sealer of a KMS envelope allows, which may rest anywhere before it is answered (R8)."""
+
+    not_after_ms: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+    """Milliseconds since the epoch; later, the answer is the failure `expired`."""
+    single_use: bool
+    """At most one answer per boot of an enclave."""
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The plaintext of a sealed request: the response secret, whether to stream, and the task."""
 
     secret: Annotated[bytes, Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)]
     stream: bool
     task: Task
+    rest: Rest | None = None
+    """Present in a KMS envelope, absent under HPKE."""
 
 
 class TextDelta(Struct, frozen=True, forbid_unknown_fields=True, tag="delta", tag_field="event"):
@@ -82,7 +93,7 @@ class Outputs(Struct, frozen=True, forbid_unknown_fields=True, tag="outputs", ta
 
 
 FailureCode = Literal[
-    "unknown-model", "wrong-task", "invalid-request", "too-long", "invalid-tensor", "busy", "internal"
+    "unknown-model", "wrong-task", "invalid-request", "too-long", "invalid-tensor", "expired", "busy", "internal"
 ]
 
 
@@ -94,4 +105,10 @@ class Failure(Struct, frozen=True, forbid_unknown_fields=True, tag="failure", ta
     model: Identifier | None = None
 
 
-Event = TextDelta | ChatEnd | Embeddings | Outputs | Failure
+class Receipt(Struct, frozen=True, forbid_unknown_fields=True, tag="receipt", tag_field="event"):
+    """The receipt of the answer (docs/receipts.md): the very last event of the last chunk."""
+
+    receipt: Annotated[bytes, Meta(min_length=1, max_length=MAX_RECEIPT_BYTES)]
+
+
+Event = TextDelta | ChatEnd | Embeddings | Outputs | Failure | Receipt

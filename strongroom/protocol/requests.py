@@ -1,27 +1,30 @@
 """Sealing and opening requests: HPKE base mode, single shot, with everything the gateway routes on in `info`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidTag
 
-from strongroom.protocol import canonical, padding
-from strongroom.protocol.constants import (
-    LABEL_REQUEST,
-    MAX_SEALED_REQUEST_BYTES,
-    MEDIA_SEALED_REQUEST,
-    PATH_SEALED,
-)
-from strongroom.protocol.errors import OpenFailed, TooLarge
-from strongroom.protocol.framing import prefixed
+from strongroom.protocol import padding
+from strongroom.protocol.canonical_pieces import pieces_of
+from strongroom.protocol.constants import LABEL_REQUEST
+from strongroom.protocol.errors import Malformed, OpenFailed
 from strongroom.protocol.keys import KeyConfiguration
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import Request
-from strongroom.protocol.suites import KEMKeyPair, Suite, load_public_key
+from strongroom.protocol.request_bodies import bound_context, check_size, decode_body
+from strongroom.protocol.suites import KEMKeyPair, PublicKey, load_public_key
+
+
+@lru_cache(maxsize=64)
+def _public_key(configuration: KeyConfiguration) -> PublicKey:
+    """Kept, since a client seals many requests to one key, and to parse an X-Wing key takes a fifth of the time."""
+    return load_public_key(configuration.suite, configuration.public_key)
 
 
 def _info(head: bytes, configuration: KeyConfiguration) -> bytes:
-    context = (b"POST", PATH_SEALED.encode(), MEDIA_SEALED_REQUEST.encode())
-    return LABEL_REQUEST + prefixed(*context, head, configuration.to_bytes())
+    return LABEL_REQUEST + bound_context(head, configuration.to_bytes())
 
 
 def seal_request(
@@ -29,15 +32,19 @@ def seal_request(
 ) -> bytes:
     """Seal a request for the holder of that key: head ‖ enc ‖ ciphertext.
 
-    `request_id` is 16 fresh random bytes and `request.secret` 32: neither may ever be used twice.
+    `request_id` is 16 fresh random bytes and `request.secret` 32: neither may ever be used twice. Raises TooLarge, and
+    Malformed for a request with `rest`.
     """
-    head = SealedRequestHead(configuration.suite, configuration.key_id, request_id, at_ms, model).to_bytes()
-    plaintext = padding.pad(canonical.encode(request))
-    key = load_public_key(configuration.suite, configuration.public_key)
-    message = head + configuration.suite.hpke.encrypt(plaintext, key, info=_info(head, configuration))
-    if len(message) > MAX_SEALED_REQUEST_BYTES:
-        raise TooLarge(f"sealed request: expected at most {MAX_SEALED_REQUEST_BYTES} bytes, got {len(message)}")
-    return message
+    _check_live(request)
+    head = SealedRequestHead(configuration.suite.way_in, configuration.key_id, request_id, at_ms, model)
+    return seal_body(pieces_of(request), configuration, head)
+
+
+def seal_body(body: Sequence[bytes], configuration: KeyConfiguration, head: SealedRequestHead) -> bytes:
+    """Seal the body of a request, in pieces; `head` names the configuration. Raises TooLarge."""
+    front, padded = head.to_bytes(), padding.pad(*body)
+    hpke, key = configuration.suite.hpke, _public_key(configuration)
+    return check_size(front + hpke.encrypt(padded, key, info=_info(front, configuration)))
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class RequestOpener:
 
     pair: KEMKeyPair
 
-    @property
+    @cached_property
     def configuration(self) -> KeyConfiguration:
         """What clients seal to."""
         return KeyConfiguration(self.pair.suite, self.pair.public)
@@ -54,15 +61,28 @@ class RequestOpener:
     def open(self, message: bytes) -> tuple[SealedRequestHead, Request]:
         """Open a sealed request.
 
-        Raises Malformed for its clear head or for what was inside, Unsupported for a suite other than the key's,
+        Raises TooLarge, Malformed for its clear head or for what was inside, Unsupported for an unknown suite,
         OpenFailed when it was altered or sealed for another key or context.
         """
-        head, size = SealedRequestHead.read(message)
-        if Suite.from_id(head.suite) is not self.pair.suite or head.key_id != self.configuration.key_id:
+        head, body = self.open_body(message)
+        request = decode_body(body)
+        _check_live(request)
+        return head, request
+
+    def open_body(self, message: bytes) -> tuple[SealedRequestHead, memoryview]:
+        """Its head and its body, which may be anything; raises what `open` does."""
+        head, size = SealedRequestHead.read(check_size(message))
+        configuration = self.configuration
+        if head.suite is not configuration.suite.way_in or head.key_id != configuration.key_id:
             raise OpenFailed
+        info, sealed = _info(message[:size], configuration), memoryview(message)[size:]
         try:
-            info = _info(message[:size], self.configuration)
-            plaintext = self.pair.suite.hpke.decrypt(message[size:], self.pair.private, info=info)
+            padded = configuration.suite.hpke.decrypt(sealed, self.pair.private, info=info)
         except (InvalidTag, ValueError):
             raise OpenFailed from None
-        return head, canonical.decode(padding.unpad(plaintext), Request, "request")
+        return head, padding.unpad(padded)
+
+
+def _check_live(request: Request) -> None:
+    if request.rest is not None:
+        raise Malformed("request: expected no rest under HPKE, whose time is the window of the head's timestamp")

@@ -1,4 +1,4 @@
-"""HPKE suites, by the id that stands in signed data. Nothing is negotiated: a key configuration names one suite."""
+"""HPKE suites, by the id that stands in signed data. Nothing is negotiated: a key configuration names one."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from strongroom.protocol.errors import Malformed, Unsupported
+from strongroom.protocol.ways import WayIn
 
 _MLKEM_PUBLIC_BYTES = 1184
 _X25519_BYTES = 32
@@ -17,9 +18,9 @@ _X25519_BYTES = 32
 class Suite(IntEnum):
     """HPKE base mode (RFC 9180) with HKDF-SHA256 and AES-256-GCM over one of two KEMs."""
 
-    XWING = 1
+    XWING = WayIn.XWING
     """MLKEM768-X25519 (X-Wing, KEM id 0x647A): the default."""
-    X25519 = 2
+    X25519 = WayIn.X25519
     """DHKEM(X25519, HKDF-SHA256), KEM id 0x0020."""
 
     @classmethod
@@ -29,6 +30,11 @@ class Suite(IntEnum):
             return cls(value)
         except ValueError:
             raise Unsupported(f"suite: expected 1 or 2, got {value}") from None
+
+    @property
+    def way_in(self) -> WayIn:
+        """What the head of a request sealed under this suite says."""
+        return WayIn(self)
 
     @property
     def hpke(self) -> hpke.Suite:

@@ -35,6 +35,9 @@ def test_round_trip() -> None:
         b"\xd9\xd9\xf7" + ENCODED,
         cbor2.dumps({"secret": b"s" * 32, "task": {"task": "chat"}, "stream": True}),  # another order
         cbor2.dumps({1: 2}, canonical=True),
+        b"\x5a\xff\xff\xff\xff",  # a string of 2^32 - 1 bytes, then nothing
+        b"\x9a\xff\xff\xff\xff",
+        b"\xba\xff\xff\xff\xff",
         cbor2.dumps(cbor2.undefined),
     ],
 )
@@ -72,6 +75,34 @@ def test_a_body_of_very_many_items_is_refused_without_decoding_it(monkeypatch: p
     monkeypatch.setattr(cbor2, "loads", None)
     with pytest.raises(Malformed, match="at most"):
         canonical.decode(b"\x9a\x00\x10\x00\x00" + b"\x80" * (1 << 20), Request, "request")
+
+
+@pytest.mark.parametrize("head", [0x5A, 0x7A, 0x9A, 0xBA])
+def test_nothing_is_allocated_for_a_length_of_2_to_the_32(monkeypatch: pytest.MonkeyPatch, head: int) -> None:
+    monkeypatch.setattr(cbor2, "loads", None)
+    with pytest.raises(Malformed, match="beginning"):
+        canonical.decode(bytes([head]) + b"\xff" * 4 + b"x" * 1000, Request, "request")
+
+
+def encoded_with(task: dict[str, object]) -> bytes:
+    return cbor2.dumps({"secret": b"s" * 32, "stream": True, "task": task}, canonical=True)
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "temperature", "top_p", "seed"])
+def test_a_default_is_written_out(name: str) -> None:
+    task = cbor2.loads(ENCODED)["task"]
+    assert encoded_with(task) == ENCODED
+    del task[name]
+    with pytest.raises(Malformed, match="another encoding"):
+        canonical.decode(encoded_with(task), Request, "request")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_temperature_is_a_float_in_the_encoding_too(number: int) -> None:
+    task = cbor2.loads(ENCODED)["task"]
+    canonical.decode(encoded_with(task | {"temperature": float(number)}), Request, "request")
+    with pytest.raises(Malformed, match="another encoding"):
+        canonical.decode(encoded_with(task | {"temperature": number}), Request, "request")
 
 
 def test_the_largest_task_stays_below_the_limit_of_items() -> None:

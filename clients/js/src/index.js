@@ -1,0 +1,10 @@
+export { SUITE_X25519, SUITE_XWING } from "./constants.js";
+export { Float } from "./cbor/encode.js";
+export * from "./errors.js";
+export { attestedKeys, parseEvidence } from "./evidence.js";
+export { keyEntryId, sealEnvelope } from "./envelopes.js";
+export { KeyConfiguration, acceptedConfiguration, parseKeyList } from "./keys.js";
+export { receiptSalts, requestCommitment, responseCommitment, splitReceipt } from "./receipts.js";
+export { sealRequest } from "./requests.js";
+export { openResponse } from "./responses.js";
+export { chat, embed, infer } from "./tasks.js";

@@ -1,0 +1,40 @@
+"""docs/protocol.md, "What a client must check": for each line the vectors that a client fails which leaves it out.
+
+Lines about the document are kept by the conformance vectors of attestation documents, a folder each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from tests.protocol.vectors.vector import Group
+
+_DOCUMENT = {
+    1: ("20-01-own-root", "20-02-own-root-not-allowed", "20-03-other-anchor"),
+    2: ("15-02-nitrotpm-as-enclave", "29-02-debug"),
+    3: ("30-10-other-role", "30-11-mixed-releases", "30-12-pcr-0-differs", "30-15-pcr-16-absent"),
+    4: ("31-08-nonce-prefix", "31-10-nonce-other", "31-12-recent-too-old"),
+}
+_CHECKS: dict[int, dict[str, tuple[str, ...]]] = {
+    5: {"evidence": ("binding-purpose", "binding-version", "binding-absent", "binding-public-key")},
+    6: {"evidence": ("binding-other-key-list", "binding-other-receipt-key", "binding-other-document")},
+    7: {"evidence": ("suite-floor",)},
+    8: {"responses-whole": ("media-type",)},
+    9: {"responses-whole": ("head-other-suite", "head-other-id")},
+    10: {"responses-whole": ("tag", "counter"), "responses-streamed": ("swapped", "repeated", "left-out")},
+    11: {"responses-whole": ("trailing", "flag-set"), "responses-streamed": ("cut-before-last", "after-last")},
+    12: {"responses-whole": ("no-receipt", "receipt-first", "text-after-end")},
+    13: {"responses-whole": ("head-digest",), "receipts": ("other-document", "other-keys", "own-key")},
+    14: {"receipts": ("stranger", "before", "after", "other-request", "other-response")},
+    15: {"receipts": ("other-document", "other-boot")},
+}
+
+
+def page(groups: Mapping[str, Group]) -> bytes:
+    """The file: number of the line → folders below tests/vectors, ids of the protocol's vectors."""
+    lines: dict[int, dict[str, list[str]]] = {number: {"documents": list(names)} for number, names in _DOCUMENT.items()}
+    for number, chosen in _CHECKS.items():
+        ids = [groups[name].id_of(groups[name].by_slug(slug)) for name, slugs in chosen.items() for slug in slugs]
+        lines[number] = {"vectors": ids}
+    return (json.dumps(lines, indent=1) + "\n").encode()
