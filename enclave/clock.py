@@ -51,6 +51,11 @@ class Clock:
             self._latest_ms = max(self._latest_ms, now_ms)
             return self._latest_ms
 
+    def not_before(self, at_ms: int) -> None:
+        """Say no instant before this one again: that of a document that answers name from now on."""
+        with self._lock:
+            self._latest_ms = max(self._latest_ms, at_ms)
+
     def refresh(self, document: bytes) -> None:
         """Take the time of a new document; raise ClockFault when it went backwards or the system's cannot be set."""
         timestamp_ms = AttestationDocument.from_bytes(document).timestamp_ms

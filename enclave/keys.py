@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom.protocol.keys import KeyConfiguration
@@ -18,10 +18,12 @@ _RSA_BITS = 2048  # what KMS accepts as a recipient, and all that fits the NSM's
 
 @dataclass(frozen=True)
 class BootKeys:
-    """One KEM key pair per suite for clients, one RSA key pair as the recipient of KMS's answers."""
+    """One KEM key pair per suite for clients, one RSA key pair as the recipient of KMS's answers, one for receipts."""
 
     openers: Mapping[bytes, RequestOpener]
     recipient: rsa.RSAPrivateKey
+    receipt: ec.EllipticCurvePrivateKey
+    """P-256: signs receipts and checkpoints, nothing else."""
 
     @classmethod
     def generate(cls) -> Self:
@@ -30,6 +32,7 @@ class BootKeys:
         return cls(
             openers={opener.configuration.key_id: opener for opener in openers},
             recipient=rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS),
+            receipt=ec.generate_private_key(ec.SECP256R1()),
         )
 
     @property

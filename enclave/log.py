@@ -26,6 +26,7 @@ class LogEvent(StrEnum):
     DOCUMENT = "document"
     CREDENTIALS = "credentials"
     KEY_REFUSED = "key-refused"
+    DATA_KEY_REFUSED = "data-key-refused"
     ENDED = "ended"
 
 

@@ -128,7 +128,7 @@ class Enclave:
         return self._exit_code
 
     def _end(self, code: str) -> None:
-        """Refuse to go on: nothing is answered from here on, the process ends. What ended it first is what counts."""
+        """Refuse to go on: no step, no service from here on; the process ends. What ended it first is what counts."""
         if self._ended.is_set():
             return
         self._boot.end()
@@ -155,10 +155,13 @@ class Enclave:
 
     async def _serve_api(self) -> None:
         await self._boot.ready.wait()
-        service = InferenceService(self._boot, self._engine)
+        service = InferenceService(self._boot, self._engine, self._log)
         app = APIApp(self._boot, service, self._log)
         connections = 4 * self._boot.configuration.limits.max_in_flight + 16
-        await self._serve(_server(app, connections), listen(self._addresses.api))
+        try:
+            await self._serve(_server(app, connections), listen(self._addresses.api))
+        finally:
+            service.close()
 
     async def _keep_time(self) -> None:
         """Refresh the time for as long as there is one, however long a step of the boot takes (review R19)."""

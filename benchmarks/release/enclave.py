@@ -44,7 +44,7 @@ class Enclave:
         measure_once(nsm, CONFIGURATION_PCR, labelled_digest(CONFIGURATION_LABEL, _SETTLED_LATER))
         self.measurements = Measurements({index: nsm.describe_pcr(index).value for index in _PINNED})
         self._keys = BootKeys.generate()
-        self._evidence = Evidence(nsm, self._keys, Clock(nsm.attest()), refresh_s=600)
+        self._evidence = Evidence(nsm, self._keys, Clock(nsm.attest()))
 
     def document(self) -> bytes:
         """A new attestation document for KMS."""

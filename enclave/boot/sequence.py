@@ -29,8 +29,9 @@ from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSM
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry
-from strongroom.protocol.configuration import DeploymentConfiguration
+from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
 from strongroom.protocol.constants import BootState
+from strongroom.protocol.keys import KeyList
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.weights import WeightsCipher
 from strongroom.transport.addresses import Address
@@ -67,6 +68,8 @@ class BootSequence:
         self.ready = asyncio.Event()
         self.configuration: DeploymentConfiguration
         self.catalogue: Catalogue
+        self.catalogue_sha384: bytes
+        """What PCR16 was extended with."""
         self.identity: Identity
         self.client_evidence: ClientEvidence
         """From KEY_CHECKED on, not before: it binds what was found."""
@@ -84,8 +87,8 @@ class BootSequence:
         """CONFIGURED → CATALOGUED: the same for PCR16; now documents may be made, so the keys are."""
         async with self._step:
             self._expect(BootState.CONFIGURED)
-            digest = labelled_digest(CATALOGUE_LABEL, data)
-            await asyncio.to_thread(measure_once, self._nsm, CATALOGUE_PCR, digest)
+            self.catalogue_sha384 = labelled_digest(CATALOGUE_LABEL, data)
+            await asyncio.to_thread(measure_once, self._nsm, CATALOGUE_PCR, self.catalogue_sha384)
             self.catalogue = Catalogue.from_bytes(data)
             for entry in self.catalogue.model:
                 self.configuration.find_key(entry.key, "model")
@@ -95,6 +98,13 @@ class BootSequence:
     def end(self) -> None:
         """Take no further step, not even one that is under way: the process is about to end."""
         self.ended = True
+
+    def unwrap(self, entry: KeyEntry, context: dict[str, str], wrapped: bytes) -> bytes:
+        """A data key under an entry of the configuration, for this enclave alone. Blocks; raises as KMSClient.unwrap.
+
+        Allowed from KEY_CHECKED on, when the client of every entry's region is there: any number at a time.
+        """
+        return self._client(entry.region).unwrap(entry, context, wrapped)
 
     def push_credentials(self, data: bytes) -> None:
         """Take credentials; allowed from CATALOGUED on, as often as the parent likes."""
@@ -123,7 +133,7 @@ class BootSequence:
             entry, sealed = self._entry(model_id), SealedWeightsHead.from_bytes(head)
             if model_id in self._receivers or (sealed.model, sealed.version) != (entry.id, entry.version):
                 raise BootRefused("out-of-order", f"model {entry.id}: expected its own head, once")
-            cipher = await asyncio.to_thread(self._unwrap, entry, sealed)
+            cipher = await asyncio.to_thread(self._cipher, entry, sealed)
             self._receivers[model_id] = WeightsReceiver(entry, cipher)
             if len(self._receivers) == len(self.catalogue.model):
                 self._enter(BootState.RELEASED)
@@ -168,8 +178,7 @@ class BootSequence:
         if self._set_system_clock is not None:  # before KMS is called: TLS and signatures read the system's clock (R19)
             clock.drive(self._set_system_clock)
         keys = BootKeys.generate()
-        refresh_s = self.configuration.windows.document_refresh_s
-        return Identity(keys, Evidence(self._nsm, keys, clock, refresh_s), clock)
+        return Identity(keys, Evidence(self._nsm, keys, clock), clock)
 
     def _client(self, region: str) -> KMSClient:
         if region not in self._clients:
@@ -183,12 +192,11 @@ class BootSequence:
             )
         return self._clients[region]
 
-    def _check_keys(self) -> bytes:
+    def _check_keys(self) -> KeyList:
         role, configurations = self.configuration.kms.runtime_role, self.identity.keys.configurations
-        return check_keys(self.configuration.key, self._client, role, configurations).to_bytes()
+        return check_keys(self.configuration.key, self._client, role, configurations)
 
-    def _unwrap(self, entry: CatalogueEntry, head: SealedWeightsHead) -> WeightsCipher:
+    def _cipher(self, entry: CatalogueEntry, head: SealedWeightsHead) -> WeightsCipher:
         key = self.configuration.find_key(entry.key, "model")
         context = key.model_context(entry)
-        data_key = self._client(key.region).unwrap(key, context, head.wrapped_key)
-        return WeightsCipher(head, data_key, key.arn, context)
+        return WeightsCipher(head, self.unwrap(key, context, head.wrapped_key), key.arn, context)

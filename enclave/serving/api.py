@@ -1,29 +1,31 @@
-"""The client-facing ASGI application: attestation, keys, models, sealed inference. Its socket opens at READY."""
+"""The client-facing ASGI application: evidence, models, sealed inference, the audit log. Its socket opens at READY."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from urllib.parse import parse_qsl
 
-from enclave.asgi import Disconnected, Message, Receive, Scope, Send, read_body, respond, respond_problem, start
+from enclave.asgi import Disconnected, Receive, Scope, Send, read_body, respond, respond_problem, start
 from enclave.boot.sequence import BootSequence
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSMError
-from enclave.serving.service import InferenceService, Refused
+from enclave.serving.queries import digest_of, first_leaf_of, nonce_of
+from enclave.serving.refused import Refused
+from enclave.serving.service import InferenceService
+from enclave.serving.streaming import stream
 from strongroom.protocol.constants import (
     MEDIA_ATTESTATION,
-    MEDIA_KEYS,
+    MEDIA_AUDIT,
+    MEDIA_EVIDENCE,
     MEDIA_SEALED_REQUEST,
-    NONCE_BYTES_MAX,
-    NONCE_BYTES_MIN,
     PATH_ATTESTATION,
-    PATH_KEYS,
+    PATH_AUDIT,
+    PATH_EVIDENCE,
     PATH_MODELS,
     PATH_SEALED,
 )
 from strongroom.protocol.errors import TooLarge
 from strongroom.protocol.problems import Problem
+
+_EVIDENCE_OF = PATH_EVIDENCE + "/"
 
 
 class APIApp:
@@ -51,25 +53,38 @@ class APIApp:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["method"], scope["path"]:
-            case "GET", path if path == PATH_ATTESTATION:
-                document = await self._document(_nonce(scope["query_string"]))
-                await respond(send, 200, MEDIA_ATTESTATION, document)
-            case "GET", path if path == PATH_KEYS:
-                await respond(send, 200, MEDIA_KEYS, self._boot.client_evidence.key_list)
-            case "GET", path if path == PATH_MODELS:
-                await respond(send, 200, "application/json", self._models)
             case "POST", path if path == PATH_SEALED:
                 await self._sealed(scope, receive, send)
+            case "GET", path:
+                await respond(send, 200, *await self._get(path, scope["query_string"]))
             case _:
                 raise Refused(Problem.REJECTED)
 
-    async def _document(self, nonce: bytes | None) -> bytes:
-        evidence = self._boot.client_evidence
-        document = await (
-            asyncio.to_thread(evidence.recent) if nonce is None else asyncio.to_thread(evidence.live, nonce)
-        )
+    async def _get(self, path: str, query: bytes) -> tuple[str, bytes]:
+        """Media type and body."""
+        if path == PATH_ATTESTATION:
+            return MEDIA_ATTESTATION, await self._document(query)
+        if path == PATH_EVIDENCE:
+            return MEDIA_EVIDENCE, self._joined(await self._document(query))
+        if path.startswith(_EVIDENCE_OF) and not query:
+            kept = self._service.documents.find(digest_of(path.removeprefix(_EVIDENCE_OF)))
+            if kept is not None:
+                return MEDIA_EVIDENCE, self._joined(kept.data)
+        if path == PATH_AUDIT:
+            page = await self._service.audit_page(first_leaf_of(query))
+            return MEDIA_AUDIT, page.to_bytes()
+        if path == PATH_MODELS:
+            return "application/json", self._models
+        raise Refused(Problem.REJECTED)
+
+    async def _document(self, query: bytes) -> bytes:
+        nonce, documents = nonce_of(query), self._service.documents
+        document = (await documents.current()).data if nonce is None else await documents.live(nonce)
         self._log.write(LogEvent.DOCUMENT)
         return document
+
+    def _joined(self, document: bytes) -> bytes:
+        return self._boot.client_evidence.joined(document)
 
     async def _sealed(self, scope: Scope, receive: Receive, send: Send) -> None:
         if dict(scope["headers"]).get(b"content-type") != MEDIA_SEALED_REQUEST.encode():
@@ -79,10 +94,12 @@ class APIApp:
             raise Refused(Problem.BUSY)
         self._free -= 1  # only now: callers that send slowly must not keep others out
         try:
-            opened = self._service.open(message)
-            await start(send, 200, opened.media_type)
-            async with aclosing(self._service.answer(opened)) as pieces:
-                await _stream(pieces, receive, send)
+            admitted = await self._service.open(message)
+            async with aclosing(self._service.answer(admitted)) as pieces:
+                head = await anext(pieces)  # begun: whatever happens from here on has its leaf in the log
+                await start(send, 200, admitted.media_type)
+                await send({"type": "http.response.body", "body": head, "more_body": True})
+                await stream(pieces, receive, send)
             self._log.write(LogEvent.REQUEST, status=200)
         finally:
             self._free += 1
@@ -94,43 +111,6 @@ class APIApp:
             raise Refused(Problem.TOO_LARGE) from None
         except TimeoutError:
             raise Refused(Problem.REJECTED) from None
-
-
-async def _stream(pieces: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
-    """Send pieces until they end or the peer goes away; what produces them is closed by the caller either way."""
-    gone = asyncio.ensure_future(receive())
-    try:
-        while (piece := await _piece_unless(gone, pieces)) is not None:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not gone.done():
-            await send({"type": "http.response.body", "body": b""})
-    finally:
-        gone.cancel()
-
-
-async def _piece_unless(gone: asyncio.Future[Message], pieces: AsyncGenerator[bytes, None]) -> bytes | None:
-    """The next piece; None at their end, or as soon as the peer is gone: the next piece may be a whole answer."""
-    following: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(pieces, None))
-    try:
-        await asyncio.wait((following, gone), return_when=asyncio.FIRST_COMPLETED)
-        return None if gone.done() else await following
-    finally:
-        if following.cancel():
-            await asyncio.wait((following,))
-
-
-def _nonce(query: bytes) -> bytes | None:
-    """The `nonce` of a query string, in hex; raise Refused for anything else in it."""
-    if not query:
-        return None
-    try:
-        [(name, value)] = parse_qsl(query.decode("ascii"), strict_parsing=True, max_num_fields=1)
-        nonce = bytes.fromhex(value)
-    except ValueError:
-        raise Refused(Problem.REJECTED) from None
-    if name != "nonce" or not NONCE_BYTES_MIN <= len(nonce) <= NONCE_BYTES_MAX or len(value) != 2 * len(nonce):
-        raise Refused(Problem.REJECTED)
-    return nonce
 
 
 def _models(boot: BootSequence) -> bytes:

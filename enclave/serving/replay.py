@@ -1,6 +1,6 @@
-"""Replay protection: request ids are remembered for as long as their timestamps could be accepted (review R10)."""
+"""Replay protection: request ids are remembered for as long as they could be accepted again (review R10)."""
 
-from collections import OrderedDict
+import heapq
 
 
 class Replayed(Exception):
@@ -8,29 +8,27 @@ class Replayed(Exception):
 
 
 class ReplayCacheFull(Exception):
-    """No room inside the window; refusing is safe, forgetting is not."""
+    """No room until an id's time is over; refusing is safe, forgetting is not."""
 
 
 class ReplayCache:
-    """Bounded and ordered by time of insertion; only ids older than the window are evicted."""
+    """Bounded; an id leaves only when its own time is over. `at_ms` never steps back."""
 
-    def __init__(self, capacity: int, window_ms: int) -> None:
-        """`window_ms` is the whole span in which a timestamp is accepted: both sides of now."""
-        self._capacity, self._window_ms = capacity, window_ms
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._seen: set[bytes] = set()
+        self._ends: list[tuple[int, bytes]] = []
 
-    def admit(self, request_id: bytes, at_ms: int) -> None:
-        """Remember an id whose request has been opened; raise Replayed or ReplayCacheFull."""
-        self._evict(at_ms)
+    def admit(self, request_id: bytes, until_ms: int, at_ms: int) -> None:
+        """Remember an id, whose request has been opened, to `until_ms` inclusive.
+
+        Raises Replayed or ReplayCacheFull.
+        """
+        while self._ends and self._ends[0][0] < at_ms:
+            self._seen.remove(heapq.heappop(self._ends)[1])
         if request_id in self._seen:
             raise Replayed
         if len(self._seen) >= self._capacity:
             raise ReplayCacheFull
-        self._seen[request_id] = at_ms
-
-    def _evict(self, at_ms: int) -> None:
-        while self._seen:
-            request_id, seen_ms = next(iter(self._seen.items()))
-            if at_ms - seen_ms <= self._window_ms:
-                return
-            del self._seen[request_id]
+        self._seen.add(request_id)
+        heapq.heappush(self._ends, (until_ms, request_id))

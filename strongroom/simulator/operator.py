@@ -36,6 +36,7 @@ PARENT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/strongroom-parent"
 KEY_ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/key-administrator"
 MODEL_OWNER = f"arn:aws:iam::{ACCOUNT}:role/model-owner"
 _KEY_ID = "models"
+_REQUESTS_ID = "requests"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,10 @@ class Operator:
             version=1,
             deployment="simulator",
             description="Strongroom on one machine; simulated hardware",
-            key=[KeyEntry(id=_KEY_ID, purpose="model", tenant="demo", arn=arn)],
+            key=[
+                KeyEntry(id=_KEY_ID, purpose="model", tenant="demo", arn=arn),
+                KeyEntry(id=_REQUESTS_ID, purpose="request", tenant="demo", arn=arn),
+            ],
             kms=KMSSettings(runtime_role=PARENT_ROLE, ca_pem=self._ca_file.read_text()),
         )
 
@@ -121,7 +125,7 @@ class Operator:
             measurements=[measurements],
             administrator_arns=[KEY_ADMINISTRATOR],
             sealer_arns=[MODEL_OWNER],
-            purposes=["model"],
+            purposes=["model", "request"],
         )
         self._administrator.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
 

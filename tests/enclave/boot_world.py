@@ -14,6 +14,7 @@ import uvicorn
 from msgspec.structs import replace
 
 from attestation.compiler import compile_key_policy
+from attestation.evidence import Evidence
 from attestation.measurements import catalogue_pcr16, configuration_pcr17, parent_role_pcr3
 from attestation.policy import Measurements
 from enclave.serving.api import APIApp
@@ -21,7 +22,7 @@ from enclave.serving.service import InferenceService
 from strongroom.documents import to_toml
 from strongroom.models.seal import catalogue_of, seal_package
 from strongroom.protocol.configuration import DeploymentConfiguration
-from strongroom.protocol.constants import PATH_BOOT, PATH_KEYS
+from strongroom.protocol.constants import PATH_BOOT, PATH_EVIDENCE
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.simulator.kms.app import Receive, Scope, Send, build_app
 from strongroom.simulator.kms.credentials import RoleCredentials, register
@@ -156,11 +157,11 @@ class BootWorld:
         control, codes = control_of(enclave)
         for name, body in self._steps(enclave, sealed):
             await call(control, "PUT", f"{PATH_BOOT}/{name}", body)
+        log = [json.loads(line) for line in enclave.log._lines]
         keys = await _served_keys(enclave)
         for client in enclave.boot._clients.values():
             client.close()
         enclave.engine.close()
-        log = [json.loads(line) for line in enclave.log._lines]
         return Ended(codes, log, keys, self.kms.operations[asked:])
 
     def _steps(self, enclave: Booting, sealed: bytes) -> Iterator[tuple[str, bytes]]:
@@ -179,9 +180,9 @@ async def _served_keys(enclave: Booting) -> bytes | None:
     """What the API serves as keys; None before it opens and when it does not answer."""
     if not enclave.boot.ready.is_set():
         return None
-    api = APIApp(enclave.boot, InferenceService(enclave.boot, enclave.engine), enclave.log)
-    messages = await call(api, "GET", PATH_KEYS)
-    return messages[1]["body"] if messages else None
+    api = APIApp(enclave.boot, InferenceService(enclave.boot, enclave.engine, enclave.log), enclave.log)
+    messages = await call(api, "GET", PATH_EVIDENCE)
+    return Evidence.from_bytes(messages[1]["body"]).key_list if messages else None
 
 
 @contextmanager

@@ -27,7 +27,8 @@ async def call(
         sent.append(message)
 
     headers = [(b"content-type", MEDIA_SEALED_REQUEST.encode())]
-    scope: Scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
+    path, _, query = path.partition("?")
+    scope: Scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
     await asyncio.wait_for(app(scope, receive, send), 10)
     return sent
 

@@ -59,7 +59,7 @@ class World:
             KMSSettings(runtime_role=PARENT_ROLE, ca_pem=self.ca_pem, classical=True, **settings),
             REGION,
             self.provider,
-            evidence=Evidence(nsm, KEYS, Clock(nsm.attest()), 600),
+            evidence=Evidence(nsm, KEYS, Clock(nsm.attest())),
             keys=KEYS,
             attempt_s=attempt_s,
             retry_s=retry_s,

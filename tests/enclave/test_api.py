@@ -9,7 +9,7 @@ from enclave.serving.api import APIApp
 from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, MEDIA_SEALED_RESPONSE
 from strongroom.protocol.problems import Problem
-from tests.enclave.test_service import INFER, Caller, ready
+from tests.enclave.caller import INFER, Caller, ready
 
 HEADERS = [(b"content-type", MEDIA_SEALED_REQUEST.encode())]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -13,11 +14,13 @@ from strongroom.documents import to_toml
 from strongroom.protocol.catalogue import Catalogue, ModelManifest
 from strongroom.protocol.configuration import KeyEntry
 from strongroom.protocol.constants import BootState
+from strongroom.protocol.messages import SealedWeightsHead
 from tests.enclave.calling import call, control_of
 from tests.enclave.deployment import ARN, Booting, configuration
 from tests.enclave.weights import DATA_KEY, Model, context_of
 
 MODEL = Model()
+SMALL = Model(sizes=(5,), id="small")
 HEAD = MODEL.cipher.head.to_bytes()
 
 
@@ -154,16 +157,15 @@ async def test_the_first_refusal_is_the_one_that_is_told(enclave: Enclave, monke
 
 
 async def test_a_segment_that_comes_after_the_end_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = Model(sizes=(5,), id="small")
-    enclave = Enclave(models=(MODEL, small))
+    enclave = Enclave(models=(MODEL, SMALL))
     await enclave.to_key_checked(monkeypatch)
-    for model in (MODEL, small):
+    for model in (MODEL, SMALL):
         await enclave.put("head", model.cipher.head.to_bytes(), model.id)
     ended = asyncio.Event()
 
     async def take() -> Message:
         await ended.wait()
-        return {"type": "http.request", "body": small.chunks[0], "more_body": False}
+        return {"type": "http.request", "body": SMALL.chunks[0], "more_body": False}
 
     async def send(message: Message) -> None:
         raise AssertionError(message)
@@ -194,6 +196,25 @@ async def test_a_head_is_whole_and_alone(monkeypatch: pytest.MonkeyPatch, head: 
     assert enclave.codes == ["malformed-input"]
 
 
+OTHER_HEADS = [replace(MODEL.cipher.head, model="small"), replace(MODEL.cipher.head, version="2")]
+
+
+@pytest.mark.parametrize("head", OTHER_HEADS, ids=["of another model", "of another version"])
+async def test_a_head_is_the_models_own(monkeypatch: pytest.MonkeyPatch, head: SealedWeightsHead) -> None:
+    enclave = Enclave(models=(MODEL, SMALL))
+    await enclave.to_key_checked(monkeypatch)
+    assert await enclave.put("head", head.to_bytes()) == []
+    assert enclave.codes == ["out-of-order"]
+
+
+async def test_a_head_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    enclave = Enclave(models=(MODEL, SMALL))
+    await enclave.to_key_checked(monkeypatch)
+    assert len(await enclave.put("head", HEAD)) == 2
+    assert await enclave.put("head", HEAD) == []
+    assert enclave.codes == ["out-of-order"]
+
+
 async def test_kms_is_asked_under_the_context_that_the_weights_are_sealed_under(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -211,28 +232,37 @@ async def test_kms_is_asked_under_the_context_that_the_weights_are_sealed_under(
 
 
 async def test_the_api_opens_when_all_models_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = Model(sizes=(5,), id="small")
-    enclave = Enclave(models=(MODEL, small))
+    enclave = Enclave(models=(MODEL, SMALL))
     await enclave.to_key_checked(monkeypatch)
     await enclave.put("head", HEAD)
     assert enclave.at(BootState.KEY_CHECKED)
-    await enclave.put("head", small.cipher.head.to_bytes(), "small")
+    await enclave.put("head", SMALL.cipher.head.to_bytes(), "small")
     assert enclave.at(BootState.RELEASED)
-    await enclave.put("weights/0", small.chunks[0], "small")
+    await enclave.put("weights/0", SMALL.chunks[0], "small")
     assert enclave.at(BootState.RELEASED)
     assert not enclave.boot.ready.is_set()
     await enclave.segment(0, 4)
     assert enclave.at(BootState.READY)
-    assert enclave.loaded == [small.files, MODEL.files]
+    assert enclave.loaded == [SMALL.files, MODEL.files]
+
+
+async def test_models_may_come_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    enclave = Enclave(models=(MODEL, SMALL))
+    await enclave.to_key_checked(monkeypatch)
+    for model in (SMALL, MODEL):
+        await enclave.put("head", model.cipher.head.to_bytes(), model.id)
+    both = (enclave.segment(2, 4), enclave.put("weights/0", SMALL.chunks[0], "small"), enclave.segment(0, 2))
+    assert statuses(await asyncio.gather(*both)) == [[204]] * 3
+    assert enclave.at(BootState.READY)
+    assert enclave.loaded == [SMALL.files, MODEL.files]
 
 
 async def test_a_loaded_model_is_not_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = Model(sizes=(5,), id="small")
-    enclave = Enclave(models=(MODEL, small))
+    enclave = Enclave(models=(MODEL, SMALL))
     await enclave.to_key_checked(monkeypatch)
-    for model in (MODEL, small):
+    for model in (MODEL, SMALL):
         await enclave.put("head", model.cipher.head.to_bytes(), model.id)
-    await enclave.put("weights/0", small.chunks[0], "small")
-    assert await enclave.put("weights/0", small.chunks[0], "small") == []
+    await enclave.put("weights/0", SMALL.chunks[0], "small")
+    assert await enclave.put("weights/0", SMALL.chunks[0], "small") == []
     assert enclave.codes == ["out-of-order"]
-    assert enclave.loaded == [small.files]
+    assert enclave.loaded == [SMALL.files]

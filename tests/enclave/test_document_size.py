@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attestation.bindings import MAX_USER_DATA_BYTES, client_user_data, kms_user_data
+from attestation.bindings import MAX_USER_DATA_BYTES, kms_user_data, statement_user_data
 from attestation.documents import AttestationDocument
 from enclave.keys import BootKeys
 from enclave.nsm.device import DeviceNSM
@@ -44,7 +44,7 @@ def test_the_most_that_the_enclave_asks_for_comes_whole_through_the_driver() -> 
 
 def test_what_the_enclave_asks_for_is_bounded() -> None:
     assert NONCE_BYTES_MAX == 64
-    assert max(len(client_user_data(b"keys")), len(kms_user_data())) <= MAX_USER_DATA_BYTES == 128
+    assert max(len(statement_user_data(bytes(48), bytes(65))), len(kms_user_data())) <= MAX_USER_DATA_BYTES == 128
 
 
 def test_what_the_driver_cuts_is_an_error() -> None:

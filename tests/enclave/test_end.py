@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from attestation.measurements import CONFIGURATION_PCR, ZERO
 from enclave.boot.receive import WeightsReceiver
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMUnavailable
 from enclave.server import Addresses, Enclave
 from enclave.serving.api import APIApp
-from enclave.serving.service import InferenceService
 from strongroom.models.package import load_package
-from strongroom.protocol.constants import PATH_ATTESTATION, PATH_KEYS, PATH_SEALED, BootState
+from strongroom.protocol.constants import PATH_ATTESTATION, PATH_EVIDENCE, PATH_SEALED, BootState
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.payloads import ChatTask
 from strongroom.protocol.payloads import Message as Turn
 from strongroom.protocol.problems import Problem
 from strongroom.protocol.weights import WeightsCipher, seal_weights
 from strongroom.transport.addresses import UnixAddress
+from tests.enclave.caller import Caller
 from tests.enclave.calling import call, control_of
 from tests.enclave.deployment import ARN, Booting, new_nsm
 from tests.enclave.test_boot import CREDENTIALS
-from tests.enclave.test_service import Caller
 
 
 @pytest.fixture
@@ -79,6 +79,7 @@ async def test_after_the_end_no_step_and_no_state(enclave: Booting) -> None:
     assert await call(control, "GET", "/boot") == []
     with pytest.raises(BootRefused):
         await enclave.boot.configure(enclave.configuration_bytes)
+    assert enclave.nsm.describe_pcr(CONFIGURATION_PCR).value == ZERO
     with pytest.raises(BootRefused):
         enclave.boot.push_credentials(CREDENTIALS)
 
@@ -107,16 +108,14 @@ async def test_a_step_under_way_at_the_end_reaches_nothing(enclave: Booting, ten
 
 
 async def api_of(enclave: Booting) -> APIApp:
-    await enclave.to_catalogued()
-    enclave.boot.client_evidence = enclave.boot.identity.evidence.for_clients(b"key list")
-    return APIApp(enclave.boot, InferenceService(enclave.boot, enclave.engine), enclave.log)
+    return APIApp(enclave.boot, await enclave.to_service(), enclave.log)
 
 
 async def test_after_the_end_no_answer(enclave: Booting) -> None:
     api = await api_of(enclave)
-    assert (await call(api, "GET", PATH_KEYS))[0]["status"] == 200
+    assert (await call(api, "GET", PATH_EVIDENCE))[0]["status"] == 200
     enclave.boot.end()
-    assert await call(api, "GET", PATH_KEYS) == []
+    assert await call(api, "GET", PATH_EVIDENCE) == []
 
 
 async def test_an_nsm_that_fails_is_one_of_the_fixed_problems(

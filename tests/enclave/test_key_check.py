@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +11,7 @@ from attestation.compiler import compile_key_policy
 from attestation.policy import Measurements
 from enclave.boot.key_check import check_keys
 from enclave.errors import KeyRefused
+from enclave.kms.client import KMSClient
 from strongroom.protocol.configuration import KeyEntry
 from strongroom.protocol.keys import KeyConfiguration, KeyList
 from strongroom.protocol.kms_leg import KMSLeg
@@ -27,6 +28,7 @@ SOUND: dict[str, object] = {
     "KeyUsage": "ENCRYPT_DECRYPT",
 }
 OFFERED = (KeyConfiguration(Suite.X25519, b"k" * 32),)
+OTHER_ROLE = PARENT_ROLE + "-of-before"
 EAST, WEST = "us-east-1", "us-west-2"
 
 
@@ -38,9 +40,10 @@ def entry(entry_id: str, key_arn: str) -> KeyEntry:
     return KeyEntry(entry_id, "request", "demo", key_arn)
 
 
-def policy_text(key_arn: str) -> str:
+def policy_text(key_arn: str, **roles: Any) -> str:
     pcrs = {**IMAGE, 3: b"3" * 48, 16: b"4" * 48, 17: hashlib.sha384(key_arn.encode()).digest()}
-    compiled = compile_key_policy(key_arn=key_arn, runtime_role_arn=PARENT_ROLE, measurements=[Measurements(pcrs)])
+    given = {"runtime_role_arn": PARENT_ROLE} | roles
+    compiled = compile_key_policy(key_arn=key_arn, measurements=[Measurements(pcrs)], **given)
     return json.dumps(compiled, indent=3) + "\n"
 
 
@@ -88,6 +91,16 @@ def test_one_key_under_two_entries_is_asked_about_once_and_listed_twice() -> Non
 def test_the_leg_is_the_weakest_of_all_regions(legs: tuple[KMSLeg, KMSLeg], expected: KMSLeg) -> None:
     regions = dict(zip((EAST, WEST), map(Region, legs), strict=True))
     assert check(regions, entry("a", arn(1)), entry("b", arn(2, WEST))).kms_leg is expected
+
+
+def test_the_role_of_the_configuration_may_not_change_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the policy releases the key to another role: the parent holds this one."""
+    administered = policy_text(arn(1), administrator_arns=[PARENT_ROLE], runtime_role_arn=OTHER_ROLE)
+    monkeypatch.setattr(Region, "describe_key", lambda _, key_arn: ({"Arn": key_arn, **SOUND}, administered, []))
+    check_keys([entry("one", arn(1))], lambda _: cast(KMSClient, Region()), OTHER_ROLE, OFFERED)
+    with pytest.raises(KeyRefused) as caught:
+        check({EAST: Region()}, entry("one", arn(1)))
+    assert caught.value.findings == ("policy-change-allowed",)
 
 
 def test_a_bad_key_among_good_ones_is_named_with_each_finding_once() -> None:

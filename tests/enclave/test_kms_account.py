@@ -52,7 +52,7 @@ class Deployed:
             KMSSettings(runtime_role=PARENT_ROLE, ca_pem=ca_pem, classical=True),
             REGION,
             provider,
-            evidence=Evidence(nsm, keys, Clock(nsm.attest()), 600),
+            evidence=Evidence(nsm, keys, Clock(nsm.attest())),
             keys=keys,
         )
 

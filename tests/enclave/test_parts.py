@@ -14,26 +14,24 @@ from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
 from enclave.clock import Clock
 from enclave.errors import BootRefused, ClockFault
-from enclave.evidence import Evidence
 from enclave.hardening import require_nsm_entropy
 from enclave.keys import BootKeys
 from enclave.log import EnclaveLog, LogEvent
 from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
 from strongroom.simulator.nsm import SoftwareNSM
-from tests.enclave.deployment import IMAGE, PKI, new_nsm
+from tests.enclave.deployment import IMAGE, PKI, Booting
 
 
-def test_only_ids_older_than_the_window_are_evicted() -> None:
-    cache = ReplayCache(capacity=2, window_ms=1000)
-    cache.admit(b"a", 0)
-    cache.admit(b"b", 500)
+def test_an_id_leaves_only_when_its_own_time_is_over() -> None:
+    cache = ReplayCache(capacity=2)
+    cache.admit(b"a", until_ms=1000, at_ms=0)
+    cache.admit(b"b", until_ms=500, at_ms=0)
     with pytest.raises(ReplayCacheFull):
-        cache.admit(b"c", 1000)
+        cache.admit(b"c", until_ms=2000, at_ms=500)
+    cache.admit(b"c", until_ms=2000, at_ms=501)
     with pytest.raises(Replayed):
-        cache.admit(b"a", 1000)
-    cache.admit(b"c", 1001)
-    with pytest.raises(Replayed):
-        cache.admit(b"b", 1500)
+        cache.admit(b"a", until_ms=3000, at_ms=1000)
+    cache.admit(b"a", until_ms=3000, at_ms=1001)
 
 
 def nsm_at(clock: list[int]) -> SoftwareNSM:
@@ -112,31 +110,21 @@ def test_the_entry_point_of_the_image_refuses_this_machine_whatever_the_environm
     assert b"Traceback" not in result.stderr
 
 
-def test_documents_for_clients_and_for_kms_cannot_be_confused() -> None:
-    nsm, keys = new_nsm(), BootKeys.generate()
-    evidence = Evidence(nsm, keys, Clock(nsm.attest()), refresh_s=600)
-    client = AttestationDocument.from_bytes(evidence.for_clients(b"key list").live(b"n" * 32))
-    kms = AttestationDocument.from_bytes(evidence.for_kms())
+async def test_documents_for_clients_and_for_kms_cannot_be_confused(tensor_dir: Path) -> None:
+    enclave = Booting([tensor_dir])
+    await enclave.to_service()
+    stated, identity = enclave.boot.client_evidence, enclave.boot.identity
+    client = AttestationDocument.from_bytes(stated.document(b"n" * 32))
+    kms = AttestationDocument.from_bytes(identity.evidence.for_kms())
     assert client.public_key is None
     assert client.nonce == b"n" * 32
-    assert kms.public_key == keys.recipient_spki()
-    bindings.check_client_binding(client, b"key list")
+    assert kms.public_key == identity.keys.recipient_spki()
+    bindings.check_statement_binding(client, stated.keys_sha384, stated.receipt_key)
     with pytest.raises(Rejected):
-        bindings.check_client_binding(kms, b"key list")
-    with pytest.raises(Rejected):
-        bindings.check_client_binding(client, b"another list")
-
-
-def test_the_recent_document_is_cached_for_its_time() -> None:
-    now = [1_790_000_000_000]
-    nsm, keys = nsm_at(now), BootKeys.generate()
-    ticks = [0]
-    evidence = Evidence(nsm, keys, Clock(nsm.attest(), monotonic_ns=lambda: ticks[0]), refresh_s=600).for_clients(b"")
-    first = evidence.recent()
-    assert evidence.recent() == first
-    now[0] += 601_000
-    ticks[0] += 601 * 1_000_000_000
-    assert evidence.recent() != first
+        bindings.check_statement_binding(kms, stated.keys_sha384, stated.receipt_key)
+    for other in ((bytes(48), stated.receipt_key), (stated.keys_sha384, bytes(65))):
+        with pytest.raises(Rejected):
+            bindings.check_statement_binding(client, *other)
 
 
 def test_each_suite_has_a_key_of_its_own_at_each_boot() -> None:

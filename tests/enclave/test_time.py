@@ -19,14 +19,14 @@ from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.kms.data_keys import DataKeys
 from enclave.nsm.interface import NSMTruncated
 from enclave.server import Addresses, Enclave
-from enclave.serving.service import InferenceService, Refused
+from enclave.serving.refused import Refused
 from strongroom.protocol.configuration import KeyEntry, Limits, Windows
 from strongroom.protocol.constants import BootState
 from strongroom.transport.addresses import UnixAddress
 from tests.appliance.control import step
+from tests.enclave.caller import Caller
 from tests.enclave.deployment import ARN, Booting
 from tests.enclave.test_clock import NOW_MS, nsm_at
-from tests.enclave.test_service import Caller
 
 DAY_S = 86_400
 PERIOD_S = 0.02
@@ -177,17 +177,16 @@ def host_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("host_clock")
 async def test_the_hosts_clock_moves_no_window_of_requests(decoder_dir: Path) -> None:
     booting = Booting([decoder_dir], nsm=nsm_at([NOW_MS]))
-    await booting.to_catalogued()
-    caller = Caller(booting, InferenceService(booting.boot, booting.engine))
+    caller = Caller(booting, await booting.to_service())
     window_ms = booting.configuration.windows.request_s * 1000
-    verdicts = [admitted(caller, age_ms) for age_ms in (0, window_ms - 999, window_ms + 1, 999 - window_ms)]
+    verdicts = [await admitted(caller, age_ms) for age_ms in (0, window_ms - 999, window_ms + 1, 999 - window_ms)]
     assert verdicts == [True, True, False, True]
-    assert not admitted(caller, -window_ms - 60_000)
+    assert not await admitted(caller, -window_ms - 60_000)
 
 
-def admitted(caller: Caller, age_ms: int) -> bool:
+async def admitted(caller: Caller, age_ms: int) -> bool:
     try:
-        caller.service.open(caller.seal(age_ms=age_ms))
+        await caller.service.open(caller.seal(age_ms=age_ms))
     except Refused:
         return False
     return True

@@ -28,7 +28,7 @@ def main() -> None:
 
     world, nsm = World(Path(sys.argv[1])), new_nsm()
     settings = KMSSettings(runtime_role="arn:aws:iam::000000000000:role/parent", ca_pem=world.ca_pem)
-    evidence = Evidence(nsm, KEYS, Clock(nsm.attest()), 600)
+    evidence = Evidence(nsm, KEYS, Clock(nsm.attest()))
     client = KMSClient(UnixAddress(world.socket), settings, REGION, world.provider, evidence=evidence, keys=KEYS)
     said: dict[str, str] = {"leg": client.leg.word}
     try:
