@@ -17,11 +17,12 @@ from parent.limits import BodyLimit
 from parent.metrics import Measured, Metrics
 from parent.operations import PATH_DOCS, PATH_LIVE, PATH_METRICS, PATH_OPENAPI, PATH_READY, operator_routes
 from parent.problems import install_handlers
-from parent.routes import enclave_routes
+from parent.routes import PATH_EVIDENCE_OF, statement_routes
+from parent.sealed_route import sealed_route
 from parent.settings import Settings
-from strongroom.protocol.constants import PATH_ATTESTATION, PATH_KEYS, PATH_MODELS, PATH_SEALED
+from strongroom.protocol.constants import PATH_ATTESTATION, PATH_EVIDENCE, PATH_MODELS, PATH_SEALED
 
-_ENCLAVE_PATHS = (PATH_ATTESTATION, PATH_KEYS, PATH_MODELS, PATH_SEALED)
+_ENCLAVE_PATHS = (PATH_ATTESTATION, PATH_EVIDENCE, PATH_EVIDENCE_OF, PATH_MODELS, PATH_SEALED)
 _OPERATOR_PATHS = (PATH_LIVE, PATH_READY, PATH_METRICS, PATH_DOCS, PATH_OPENAPI)
 _DESCRIPTION = (
     "Carries sealed requests to an attested enclave and sealed responses back. The gateway is not trusted: "
@@ -42,8 +43,9 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=PATH_OPENAPI,
         redirect_slashes=False,
     )
-    app.include_router(enclave_routes(gateway.link))
-    app.include_router(operator_routes(app, gateway.readiness, gateway.metrics))
+    app.include_router(statement_routes(gateway.fleet))
+    app.include_router(sealed_route(gateway.router))
+    app.include_router(operator_routes(app, gateway.fleet, gateway.trust, gateway.metrics))
     install_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_body_bytes=settings.limits.max_body_bytes)

@@ -20,6 +20,8 @@ from strongroom.protocol.constants import (
 
 _MAX_STATE_BYTES = 1024
 _UPLOAD_BYTES_PER_S = 1 << 20
+_KMS_STEP_S = 1800.0
+"""Beyond what the enclave allows 16 keys at a slow KMS: a step sent again while it still runs would end the enclave."""
 
 
 class _Boot(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +33,7 @@ class Control:
 
     def __init__(self, link: EnclaveLink, *, step_timeout_s: float) -> None:
         self._link, self._step_timeout_s = link, step_timeout_s
+        self._kms_step_timeout_s = max(step_timeout_s, _KMS_STEP_S)
 
     async def state(self) -> BootState:
         """Where the enclave stands. Raises EnclaveError."""
@@ -57,11 +60,12 @@ class Control:
 
     async def check_key(self) -> None:
         """Let the enclave judge its own KMS key."""
-        await self._put(PATH_BOOT_KEY_CHECK, b"")
+        await self._put(PATH_BOOT_KEY_CHECK, b"", timeout_s=self._kms_step_timeout_s)
 
     async def release(self, model: SealedModel) -> None:
         """Deliver a sealed model's head, so that the enclave asks KMS for its key."""
-        await self._put(f"{PATH_BOOT_MODELS}/{model.id}/head", model.head.to_bytes())
+        path = f"{PATH_BOOT_MODELS}/{model.id}/head"
+        await self._put(path, model.head.to_bytes(), timeout_s=self._kms_step_timeout_s)
 
     async def load(self, model: SealedModel, segment: Segment) -> None:
         """Stream a segment of a sealed model's weights. The enclave answers when it has all of them and loaded them.

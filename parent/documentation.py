@@ -11,6 +11,16 @@ from strongroom.protocol.problems import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
+HOP_PROBLEMS = (
+    Problem.BUSY,
+    Problem.NOT_READY,
+    Problem.ENCLAVE_UNREACHABLE,
+    Problem.ENCLAVE_TIMED_OUT,
+    Problem.INTERNAL,
+)
+"""Of every route that needs an enclave."""
+RECEIPT_PROBLEMS = (Problem.INVALID_REQUEST, Problem.TIMED_OUT, Problem.HEADERS_TOO_LARGE)
+"""Of every route, before its request was all there."""
 BINARY = {"type": "string", "format": "binary"}
 NONCE_PARAMETER = {
     "name": "nonce",
@@ -18,6 +28,14 @@ NONCE_PARAMETER = {
     "required": False,
     "description": "16 to 64 bytes in hex, made for this question; without it the enclave's recent document.",
     "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{2}){16,64}$"},
+}
+
+DIGEST_PARAMETER = {
+    "name": "digest",
+    "in": "path",
+    "required": True,
+    "description": "SHA-384 of the document's signed payload in hex, as the head of a sealed response names it.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{96}$"},
 }
 
 

@@ -3,7 +3,10 @@
     GatewayError
     ├── SettingsError           an environment variable or a file it names cannot be used
     ├── InvalidRequest          the client's request breaks the API description
-    ├── UnsupportedMediaType    the client's body is not a sealed request
+    ├── UnsupportedMediaType    the client's body is declared as something else than a sealed request
+    ├── NoSealedRequest         it does not begin as a sealed request does
+    ├── StaleKey                it is sealed to a key that no enclave holds
+    ├── NoSuchEvidence          no enclave keeps the document that was asked for
     ├── EnclaveError            the exchange with the enclave failed
     │   ├── EnclaveUnreachable      nothing listens, or the connection broke
     │   ├── EnclaveTimedOut         no whole answer within the deadline
@@ -33,6 +36,18 @@ class InvalidRequest(GatewayError):
 
 class UnsupportedMediaType(GatewayError):
     """The client's body is declared as something else than a sealed request."""
+
+
+class NoSealedRequest(GatewayError):
+    """The client's body does not begin as a sealed request does."""
+
+
+class StaleKey(GatewayError):
+    """The client's request is sealed to a key that no enclave holds."""
+
+
+class NoSuchEvidence(GatewayError):
+    """No enclave keeps the document that was asked for."""
 
 
 class EnclaveError(GatewayError):

@@ -24,7 +24,7 @@ class EnclaveLink:
     """The way to one listening address of the enclave. An async context manager: open before use.
 
     A connection returns to the pool only when its answer was read to the end; a cancelled or failed exchange closes
-    it, so that no answer can ever meet another question.
+    it, so that no answer can ever meet another question. No question is sent twice.
     """
 
     def __init__(self, address: Address, *, timeout_s: float, max_exchanges: int) -> None:
@@ -32,12 +32,18 @@ class EnclaveLink:
         self._in_flight = 0
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def in_flight(self) -> int:
+        """How many exchanges have begun and not ended."""
+        return self._in_flight
+
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=SocketConnector(self._address, connect_timeout_s=_CONNECT_TIMEOUT_S, limit=self._max_exchanges),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_NOT_OURS,
+            middlewares=(_once,),
             timeout=aiohttp.ClientTimeout(),
         )
         return self
@@ -80,13 +86,13 @@ class EnclaveLink:
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error.__cause__, GatewayError):  # the body's own, which aiohttp has wrapped
                 raise error.__cause__ from None
-            raise EnclaveUnreachable(f"the enclave did not answer ({type(error).__name__})") from None
+            raise _unanswered(error) from None
         finally:
             self._in_flight -= 1
 
-    async def fetch(self, path: str, *, media_type: str, max_bytes: int) -> bytes:
+    async def fetch(self, path: str, *, media_type: str, max_bytes: int, timeout_s: float | None = None) -> bytes:
         """GET a small body of that type. Raises EnclaveError, or EnclaveProblem when the enclave refuses."""
-        async with self.exchange("GET", path) as answer:
+        async with self.exchange("GET", path, timeout_s=timeout_s) as answer:
             answer.expect(media_type)
             return await answer.read(max_bytes)
 
@@ -94,3 +100,15 @@ class EnclaveLink:
         if self._session is None:
             raise RuntimeError("expected the link to be opened with `async with` before use")
         return self._session
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send it once: aiohttp repeats a PUT whose connection broke, and a boot step taken twice ends the enclave."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _unanswered(error) from None
+
+
+def _unanswered(error: Exception) -> EnclaveUnreachable:
+    return EnclaveUnreachable(f"the enclave did not answer ({type(error).__name__})")

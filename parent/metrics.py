@@ -5,10 +5,13 @@ another matter (R21) and does not pass through here.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from parent.fleet import Fleet
+from parent.fleet_metrics import FleetCollector
 
 _OTHER = "other"
 
@@ -31,9 +34,6 @@ class Metrics:
         self._received = Counter(named("received_bytes"), "Request bodies.", registry=self._registry)
         self._sent = Counter(named("sent_bytes"), "Response bodies.", registry=self._registry)
         self._failures = Counter(named("enclave_failures"), "Exchanges that failed.", ["kind"], registry=self._registry)
-        self._ready = Gauge(
-            named("ready"), "1 while the latest attestation is verified and fresh.", registry=self._registry
-        )
 
     def exposition(self) -> bytes:
         """Prometheus's text format."""
@@ -43,9 +43,9 @@ class Metrics:
         """Count one failed exchange; `kind` is EnclaveError.kind."""
         self._failures.labels(kind).inc()
 
-    def watch_ready(self, ready: Callable[[], bool]) -> None:
-        """Ask for the readiness verdict at every scrape."""
-        self._ready.set_function(lambda: float(ready()))
+    def watch(self, fleet: Fleet) -> None:
+        """Ask the enclaves at every scrape."""
+        self._registry.register(FleetCollector(fleet))
 
     def begin(self) -> float:
         """A request begins; the value goes to `end`."""
@@ -95,4 +95,6 @@ class Measured:
         try:
             return await self._app(scope, counted_receive, counted_send)
         finally:
-            self._metrics.end(scope["path"], status, begun_s)
+            # The route's own path where one matched: a digest in the path is no label.
+            route = str(getattr(scope.get("route"), "path", scope["path"]))
+            self._metrics.end(route, status, begun_s)

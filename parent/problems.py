@@ -16,6 +16,9 @@ from parent.errors import (
     EnclaveUnreachable,
     GatewayError,
     InvalidRequest,
+    NoSealedRequest,
+    NoSuchEvidence,
+    StaleKey,
     UnsupportedMediaType,
 )
 from parent.headers import SECURITY_HEADERS
@@ -27,6 +30,9 @@ RETRY_AFTER_S = 1
 _BY_ERROR: Mapping[type[GatewayError], Problem] = {
     InvalidRequest: Problem.INVALID_REQUEST,
     UnsupportedMediaType: Problem.UNSUPPORTED_MEDIA_TYPE,
+    NoSealedRequest: Problem.REJECTED,
+    StaleKey: Problem.STALE_KEY,
+    NoSuchEvidence: Problem.NOT_FOUND,
     EnclaveUnreachable: Problem.ENCLAVE_UNREACHABLE,
     EnclaveBroken: Problem.ENCLAVE_UNREACHABLE,
     EnclaveTimedOut: Problem.ENCLAVE_TIMED_OUT,

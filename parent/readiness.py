@@ -54,7 +54,7 @@ class Readiness:
         return self._state is State.VERIFIED and self._monotonic_s() - self._concluded_s <= _FRESH_S
 
     def report(self) -> Mapping[str, object]:
-        """The verdict, why, seconds since it was reached, and under which trust anchor and policy.
+        """The verdict, why, and seconds since it was reached.
 
         Also the size of the latest verified document, null before there is one, and a warning when it is large.
         """
@@ -63,8 +63,6 @@ class Readiness:
             "state": self._state,
             "reason": self._reason,
             "age_s": int(self._monotonic_s() - self._concluded_s),
-            "trust_anchor": {"sha256": self._trust.anchor.sha256, "simulated": self._trust.anchor.simulated},
-            "policy": self._trust.policy_name,
             "document_bytes": self._document_bytes,
             "warnings": self._warnings(),
         }

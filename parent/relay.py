@@ -1,4 +1,4 @@
-"""POST /v1/sealed: bytes to the enclave, bytes back, chunk by chunk. Nothing here knows what they mean."""
+"""POST /v1/sealed: bytes to the enclave that the clear head names, bytes back, chunk by chunk; nothing else is read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from parent.answer import Answer
-from parent.link import Body, EnclaveLink
+from parent.link import Body
+from parent.router import Router
 from strongroom.protocol.constants import (
     MEDIA_SEALED_REQUEST,
     MEDIA_SEALED_RESPONSE,
@@ -58,12 +59,15 @@ class ClientBody:
 class SealedRelay(Response):
     """The response that is the enclave's own; when its client leaves, the exchange is cancelled and closed."""
 
-    def __init__(self, link: EnclaveLink) -> None:
+    def __init__(self, router: Router) -> None:
         super().__init__()
-        self._link = link
+        self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the exchange until it ends or its client leaves. Raises EnclaveError, EnclaveProblem."""
+        """Run the exchange until it ends or its client leaves.
+
+        Raises EnclaveError, EnclaveProblem, NoSealedRequest, StaleKey.
+        """
         client = ClientBody(receive)
         exchange = asyncio.create_task(self._exchange(client, Headers(scope=scope).get("content-length"), send))
         departure = asyncio.create_task(client.departure())
@@ -77,23 +81,25 @@ class SealedRelay(Response):
             exchange.result()
 
     async def _exchange(self, client: ClientBody, length: str | None, send: Send) -> None:
-        body = await _upload(client)
+        opening, rest = await _upload(client)
+        enclave = await self._router.route(opening)
+        body: Body = opening if rest is None else _joined(opening, rest)
         headers = {"Content-Type": MEDIA_SEALED_REQUEST}
         if length is not None:
             headers["Content-Length"] = length.strip()  # the parser lets trailing spaces stand
-        async with self._link.exchange("POST", PATH_SEALED, body=body, headers=headers) as answer:
+        async with enclave.link.exchange("POST", PATH_SEALED, body=body, headers=headers) as answer:
             answer.expect(MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM)
             await _forward(answer, send)
 
 
-async def _upload(client: ClientBody) -> Body:
-    """The whole body when it is short; else what is here, followed by the rest."""
+async def _upload(client: ClientBody) -> tuple[bytes, AsyncIterator[bytes] | None]:
+    """The whole body and None when it is short; else what is here, and the rest."""
     opening, chunks = bytearray(), client.chunks()
     async for chunk in chunks:
         opening += chunk
         if len(opening) >= _OPENING_BYTES:
-            return _joined(bytes(opening), chunks)
-    return bytes(opening)
+            return bytes(opening), chunks
+    return bytes(opening), None
 
 
 async def _joined(opening: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

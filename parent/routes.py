@@ -1,4 +1,4 @@
-"""The routes that lead into the enclave. None reads what it carries."""
+"""What enclaves say of themselves, carried and not believed: documents, evidence, models."""
 
 import re
 from collections.abc import Callable
@@ -7,97 +7,86 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from parent.documentation import BINARY, NONCE_PARAMETER, described, problems
-from parent.errors import InvalidRequest, UnsupportedMediaType
-from parent.link import EnclaveLink
+from parent.documentation import (
+    BINARY,
+    DIGEST_PARAMETER,
+    HOP_PROBLEMS,
+    NONCE_PARAMETER,
+    RECEIPT_PROBLEMS,
+    described,
+    problems,
+)
+from parent.errors import InvalidRequest
+from parent.fleet import Fleet
+from parent.models import MEDIA_JSON, common_models
 from parent.readiness import MAX_DOCUMENT_BYTES
-from parent.relay import SealedRelay
 from strongroom.protocol.constants import (
-    MAX_KEYS_BYTES,
+    DOCUMENT_DIGEST_BYTES,
     MEDIA_ATTESTATION,
-    MEDIA_KEYS,
-    MEDIA_SEALED_REQUEST,
-    MEDIA_SEALED_RESPONSE,
-    MEDIA_SEALED_STREAM,
+    MEDIA_EVIDENCE,
     NONCE_BYTES_MAX,
     NONCE_BYTES_MIN,
     PATH_ATTESTATION,
-    PATH_KEYS,
+    PATH_EVIDENCE,
     PATH_MODELS,
-    PATH_SEALED,
 )
 from strongroom.protocol.problems import Problem
 
-MEDIA_JSON = "application/json"
-MAX_MODELS_BYTES = 64 << 10
+PATH_EVIDENCE_OF = PATH_EVIDENCE + "/{digest}"
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _NONCE = re.compile(rf"(?:[0-9a-fA-F]{{2}}){{{NONCE_BYTES_MIN},{NONCE_BYTES_MAX}}}")
-_HOP_PROBLEMS = (
-    Problem.BUSY,
-    Problem.NOT_READY,
-    Problem.ENCLAVE_UNREACHABLE,
-    Problem.ENCLAVE_TIMED_OUT,
-    Problem.INTERNAL,
-)
-_RECEIPT_PROBLEMS = (Problem.INVALID_REQUEST, Problem.TIMED_OUT, Problem.HEADERS_TOO_LARGE)
+_DIGEST = re.compile(rf"[0-9a-f]{{{2 * DOCUMENT_DIGEST_BYTES}}}")
+_WITH_NONCE = {"parameters": [NONCE_PARAMETER]}
+_WITH_DIGEST = {"parameters": [DIGEST_PARAMETER]}
 _MODEL = {
     "type": "object",
     "properties": {name: {"type": "string"} for name in ("id", "version", "task", "manifest_sha384")},
 }
 _MODELS = {"type": "object", "properties": {"models": {"type": "array", "items": _MODEL}}}
-_SEALED_BODY = {"required": True, "content": {MEDIA_SEALED_REQUEST: {"schema": BINARY}}}
+_DOCUMENT = "An attestation document: COSE_Sign1 made by an enclave's NSM."
+_EVIDENCE = "An attestation document with the key list and the receipt key that it binds."
+_EVIDENCE_OF = "Evidence with a certain document: the enclave's cached one, or one of those before it."
 
 
-def enclave_routes(link: EnclaveLink) -> APIRouter:
-    """The four routes of the enclave's API, carried over `link`."""
+def statement_routes(fleet: Fleet) -> APIRouter:
+    """The routes of the enclaves' API that ask; each question goes to those of `fleet` that can answer it."""
     router = APIRouter(default_response_class=Response)
 
-    def get(
-        path: str, summary: str, media_type: str, schema: dict[str, Any], **more: Any
-    ) -> Callable[[Handler], Handler]:
-        responses = described(summary, {media_type: schema}) | problems(*_RECEIPT_PROBLEMS, *_HOP_PROBLEMS)
-        return router.get(path, summary=summary, responses=responses, **more)
-
-    async def fetched(path: str, media_type: str, max_bytes: int) -> Response:
-        return Response(await link.fetch(path, media_type=media_type, max_bytes=max_bytes), media_type=media_type)
-
-    @get(
-        PATH_ATTESTATION,
-        "The attestation document: COSE_Sign1 made by the enclave's NSM.",
-        MEDIA_ATTESTATION,
-        BINARY,
-        openapi_extra={"parameters": [NONCE_PARAMETER]},
-    )
+    @_get(router, PATH_ATTESTATION, _DOCUMENT, MEDIA_ATTESTATION, openapi_extra=_WITH_NONCE)
     async def attestation(request: Request) -> Response:
-        return await fetched(PATH_ATTESTATION + _nonce_query(request), MEDIA_ATTESTATION, MAX_DOCUMENT_BYTES)
+        path, link = PATH_ATTESTATION + _nonce_query(request), fleet.next().link
+        document = await link.fetch(path, media_type=MEDIA_ATTESTATION, max_bytes=MAX_DOCUMENT_BYTES)
+        return Response(document, media_type=MEDIA_ATTESTATION)
 
-    @get(PATH_KEYS, "The key configurations that the document binds.", MEDIA_KEYS, BINARY)
-    async def keys() -> Response:
-        return await fetched(PATH_KEYS, MEDIA_KEYS, MAX_KEYS_BYTES)
+    @_get(router, PATH_EVIDENCE, _EVIDENCE, MEDIA_EVIDENCE, openapi_extra=_WITH_NONCE)
+    async def evidence(request: Request) -> Response:
+        query = _nonce_query(request)
+        return Response(await fleet.next().evidence(query), media_type=MEDIA_EVIDENCE)
 
-    @get(PATH_MODELS, "The models that the enclave serves.", MEDIA_JSON, _MODELS)
+    @_get(router, PATH_EVIDENCE_OF, _EVIDENCE_OF, MEDIA_EVIDENCE, Problem.NOT_FOUND, openapi_extra=_WITH_DIGEST)
+    async def evidence_of(request: Request) -> Response:
+        return Response(await fleet.evidence_of(_digest(request)), media_type=MEDIA_EVIDENCE)
+
+    @_get(router, PATH_MODELS, "The models that every ready enclave serves.", MEDIA_JSON, schema=_MODELS)
     async def models() -> Response:
-        return await fetched(PATH_MODELS, MEDIA_JSON, MAX_MODELS_BYTES)
-
-    @router.post(
-        PATH_SEALED,
-        summary="A sealed request; its sealed response, whole or in chunks. The gateway can read neither.",
-        responses=_sealed_responses(),
-        openapi_extra={"requestBody": _SEALED_BODY},
-    )
-    async def sealed(request: Request) -> Response:
-        _check_media_type(request)
-        return SealedRelay(link)
+        return Response(await common_models(fleet.available()), media_type=MEDIA_JSON)
 
     return router
 
 
-def _sealed_responses() -> Any:
-    answers = described("The sealed response.", {MEDIA_SEALED_RESPONSE: BINARY, MEDIA_SEALED_STREAM: BINARY})
-    refusals = (Problem.REJECTED, Problem.REPLAYED, Problem.TOO_LARGE, Problem.STALE_KEY)
-    return answers | problems(*refusals, Problem.UNSUPPORTED_MEDIA_TYPE, *_RECEIPT_PROBLEMS, *_HOP_PROBLEMS)
+def _get(
+    router: APIRouter,
+    path: str,
+    summary: str,
+    media_type: str,
+    *more: Problem,
+    schema: dict[str, Any] = BINARY,
+    **options: Any,
+) -> Callable[[Handler], Handler]:
+    responses = described(summary, {media_type: schema}) | problems(*RECEIPT_PROBLEMS, *more, *HOP_PROBLEMS)
+    return router.get(path, summary=summary, responses=responses, **options)
 
 
 def _nonce_query(request: Request) -> str:
@@ -109,7 +98,8 @@ def _nonce_query(request: Request) -> str:
     return f"?nonce={given[0][1]}"
 
 
-def _check_media_type(request: Request) -> None:
-    declared = request.headers.getlist("content-type")
-    if [value.lower() for value in declared] != [MEDIA_SEALED_REQUEST] or "content-encoding" in request.headers:
-        raise UnsupportedMediaType(f"expected {MEDIA_SEALED_REQUEST}, not encoded further")
+def _digest(request: Request) -> str:
+    digest: str = request.path_params["digest"]
+    if not _DIGEST.fullmatch(digest):
+        raise InvalidRequest(f"expected a digest of {DOCUMENT_DIGEST_BYTES} bytes in lower-case hex")
+    return digest

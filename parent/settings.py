@@ -1,17 +1,18 @@
 """The gateway's settings, read once from the environment at start."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from parent import values
 from parent.errors import SettingsError
 from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
-from strongroom.transport.addresses import Address, parse_address
+from strongroom.transport.addresses import Address
 
 _PREFIX = "STRONGROOM_"
 DEFAULT_WEIGHT_STREAMS = 4
-MAX_WEIGHT_STREAMS = 16
 _SOURCES = ("CONFIGURATION", "CATALOGUE", "SEALED_MODELS")
 
 Value = TypeVar("Value")
@@ -25,7 +26,7 @@ class Limits:
     max_header_bytes: int = 16 << 10
     max_connections: int = 512
     max_exchanges: int = 64
-    """Requests in flight towards the enclave; more are answered `busy` at once."""
+    """Requests in flight towards each enclave; more are answered `busy` at once."""
     head_timeout_s: float = 5.0
     request_timeout_s: float = 15.0
     idle_timeout_s: float = 30.0
@@ -40,7 +41,8 @@ class Limits:
         for field in fields(cls):
             name = _PREFIX + field.name.upper()
             if name in environment:
-                given[field.name] = _positive(name, environment[name], type(getattr(cls, field.name)))
+                parse = partial(values.positive, kind=type(getattr(cls, field.name)))
+                given[field.name] = _parsed(name, environment[name], parse)
         return cls(**given)
 
 
@@ -54,24 +56,34 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything that an operator chooses. Without `sources` somebody else provisions the enclave."""
+class EnclaveAddresses:
+    """Where one enclave listens; without `control` the gateway cannot provision it."""
 
-    enclave_api: Address
-    enclave_control: Address | None = None
+    api: Address
+    control: Address | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an operator chooses. Without `sources` somebody else provisions the enclaves."""
+
+    enclaves: tuple[EnclaveAddresses, ...]
+    """At least one; reports and metrics number them from 1 in this order."""
     sources: Sources | None = None
     weight_streams: int = DEFAULT_WEIGHT_STREAMS
-    """Connections to the enclave over which the weights of one model are sent side by side."""
+    """Connections to an enclave over which the weights of one model are sent side by side."""
     policy: Path | None = None
     trust_anchor: Path | None = None
     """PEM of the trust anchor; None is the AWS Nitro root."""
     allow_simulated: bool = False
+    audit_log: Path | None = None
+    """The folder of the enclaves' audit logs; None keeps none."""
     host: str = "127.0.0.1"
     port: int = 8080
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        if self.sources is not None and self.enclave_control is None:
+        if self.sources is not None and any(enclave.control is None for enclave in self.enclaves):
             raise SettingsError("STRONGROOM_ENCLAVE_CONTROL: expected an address, since there is something to deliver")
         if self.trust_anchor is not None and not self.allow_simulated:
             raise SettingsError(
@@ -87,20 +99,30 @@ class Settings:
             text = environment.get(_PREFIX + name, "")
             return _parsed(_PREFIX + name, text, parse) if text else default
 
-        if not environment.get("STRONGROOM_ENCLAVE_API"):
-            raise SettingsError("STRONGROOM_ENCLAVE_API: expected the enclave's address, such as vsock:16:7001")
         return cls(
-            enclave_api=_parsed("STRONGROOM_ENCLAVE_API", environment["STRONGROOM_ENCLAVE_API"], parse_address),
-            enclave_control=read("ENCLAVE_CONTROL", parse_address, None),
+            enclaves=_enclaves(
+                read("ENCLAVE_API", values.addresses, ()), read("ENCLAVE_CONTROL", values.addresses, ())
+            ),
             sources=_sources(environment),
-            weight_streams=read("WEIGHT_STREAMS", _weight_streams, cls.weight_streams),
+            weight_streams=read("WEIGHT_STREAMS", values.weight_streams, cls.weight_streams),
             policy=read("POLICY", Path, None),
             trust_anchor=read("TRUST_ANCHOR", Path, None),
-            allow_simulated=read("ALLOW_SIMULATED", _switch, False),
+            allow_simulated=read("ALLOW_SIMULATED", values.switch, False),
+            audit_log=read("AUDIT_LOG", Path, None),
             host=read("HOST", str, cls.host),
-            port=read("PORT", _port, cls.port),
+            port=read("PORT", values.port, cls.port),
             limits=Limits.from_environment(environment),
         )
+
+
+def _enclaves(apis: Sequence[Address], controls: Sequence[Address]) -> tuple[EnclaveAddresses, ...]:
+    if not apis:
+        raise SettingsError("STRONGROOM_ENCLAVE_API: expected the enclave's address, such as vsock:16:7001")
+    if controls and len(controls) != len(apis):
+        raise SettingsError(f"STRONGROOM_ENCLAVE_CONTROL: expected {len(apis)}, one for each enclave")
+    if not controls:
+        return tuple(map(EnclaveAddresses, apis))
+    return tuple(map(EnclaveAddresses, apis, controls))
 
 
 def _sources(environment: Mapping[str, str]) -> Sources | None:
@@ -118,31 +140,3 @@ def _parsed(name: str, text: str, parse: Callable[[str], Value]) -> Value:
         return parse(text)
     except ValueError as error:
         raise SettingsError(f"{name}: {error}") from None
-
-
-def _positive(name: str, text: str, kind: type[int] | type[float]) -> int | float:
-    try:
-        number = kind(text)
-    except ValueError:
-        number = kind(0)
-    if not 0 < number < 1 << 40:
-        raise SettingsError(f"{name}: expected a positive {kind.__name__}, got {text!r}")
-    return number
-
-
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError(f"expected 0 or 1, got {text!r}")
-    return text == "1"
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
-        raise ValueError(f"expected a port from 0 to 65535, got {text!r}")
-    return int(text)
-
-
-def _weight_streams(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= MAX_WEIGHT_STREAMS):
-        raise ValueError(f"expected a number from 1 to {MAX_WEIGHT_STREAMS}, got {text!r}")
-    return int(text)

@@ -1,7 +1,7 @@
 """What the gateway's readiness believes in: a trust anchor and a policy, each named in every report."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
@@ -43,6 +43,11 @@ class Trust:
             policy, data = _load("STRONGROOM_POLICY", settings.policy, load_policy)
             policy_name = f"sha256:{hashlib.sha256(data).hexdigest()}"
         return cls(anchor, settings.allow_simulated, policy, policy_name)
+
+    def report(self) -> Mapping[str, object]:
+        """Which anchor and policy readiness is judged under."""
+        anchor = {"sha256": self.anchor.sha256, "simulated": self.anchor.simulated}
+        return {"trust_anchor": anchor, "policy": self.policy_name}
 
     def verify(self, document: bytes, nonce: bytes, at_ms: int) -> None:
         """The document answers `nonce`, now, under anchor and policy. Raises AttestationError."""

@@ -1,6 +1,7 @@
-"""A fake enclave and a real gateway in one event loop, and a raw client that can misbehave."""
+"""Fake enclaves and a real gateway in one event loop, and a raw client that can misbehave."""
 
 import asyncio
+import hashlib
 import io
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,17 +14,40 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from attestation.evidence import Evidence
 from parent.app import create_app
 from parent.serving import gateway_server, public_listener
-from parent.settings import Limits, Settings
-from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, MEDIA_SEALED_RESPONSE
+from parent.settings import EnclaveAddresses, Limits, Settings
+from strongroom.protocol.constants import MEDIA_EVIDENCE, MEDIA_SEALED_REQUEST, MEDIA_SEALED_RESPONSE
+from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.problems import Problem
+from strongroom.protocol.ways import WayIn
 from strongroom.transport.addresses import UnixAddress
 from strongroom.transport.sockets import listen
 
 Handler = Callable[["Exchange"], Awaitable[None]]
 CANARY = "canary-7f3a9d"
 SEALED = {"Content-Type": MEDIA_SEALED_REQUEST}
+KEY = b"a key configuration, whose form is not the gateway's business"
+
+
+def request_to(key: bytes = KEY, *, suite: WayIn = WayIn.XWING, body: bytes = b"") -> bytes:
+    """A sealed request as far as the gateway can tell, to that key configuration."""
+    head = SealedRequestHead(suite, hashlib.sha256(key).digest(), bytes(16), 1_790_000_000_000, "m")
+    return head.to_bytes() + body
+
+
+def evidence_of(*keys: bytes) -> bytes:
+    """Evidence as far as routing reads it."""
+    configurations = b"".join(len(key).to_bytes(2, "big") + key for key in keys)
+    key_list = b"SRK\x01" + bytes([len(keys)]) + configurations + b"what else it says"
+    return Evidence(b"\x84document", key_list, b"\x04" + bytes(64)).to_bytes()
+
+
+REQUEST = request_to()
+HEADERS = b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nContent-Type: application/vnd.strongroom.sealed-request\r\n"
+POST = HEADERS + b"Content-Length: %d\r\n\r\n" % len(REQUEST) + REQUEST
+"""A whole sealed request to KEY on the wire."""
 
 
 @dataclass
@@ -93,6 +117,19 @@ def refusing(problem: Problem) -> Handler:
     return fixed(problem.status, "application/problem+json", problem.to_bytes())
 
 
+def holding(*keys: bytes) -> dict[str, Handler]:
+    """Handlers of an enclave that states those keys and is never found ready."""
+    return {
+        "GET /v1/attestation": refusing(Problem.BUSY),
+        "GET /v1/evidence": fixed(200, MEDIA_EVIDENCE, evidence_of(*keys)),
+    }
+
+
+def enclaves_in(folder: Path, *names: str) -> tuple[EnclaveAddresses, ...]:
+    """The API addresses of enclaves by the names of their sockets."""
+    return tuple(EnclaveAddresses(UnixAddress(folder / name)) for name in names or ("api",))
+
+
 @asynccontextmanager
 async def running(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[None]:
     """Serve beside the block: `Server.serve` without its signals and its tenths of seconds (see test_process)."""
@@ -142,7 +179,7 @@ class Gateway:
         async with self.session.request(method, self.url + path, **options) as response:  # type: ignore[arg-type]  # test helper
             return Reply(response.status, dict(response.headers), await response.read())
 
-    async def seal(self, body: bytes = b"sealed", **options: object) -> "Reply":
+    async def seal(self, body: bytes = REQUEST, **options: object) -> "Reply":
         return await self.request("POST", "/v1/sealed", data=io.BytesIO(body), headers=SEALED, **options)
 
     async def raw(self, *parts: bytes) -> "RawConnection":
@@ -205,7 +242,7 @@ def problem_of(message: bytes) -> Problem:
 @asynccontextmanager
 async def gateway_to(folder: Path, settings: Settings | None = None, **limits: float) -> AsyncIterator[Gateway]:
     """A gateway whose enclave listens (or not) at folder/api; its background readiness stays quiet."""
-    settings = settings or Settings(enclave_api=UnixAddress(folder / "api"))
+    settings = settings or Settings(enclaves=enclaves_in(folder))
     settings = replace(settings, port=0, limits=replace(settings.limits, **limits))  # type: ignore[arg-type]  # numbers
     app = create_app(settings)
     server = gateway_server(app, settings)
@@ -216,8 +253,8 @@ async def gateway_to(folder: Path, settings: Settings | None = None, **limits: f
 
 @asynccontextmanager
 async def appliance(folder: Path, handlers: Mapping[str, Handler], **limits: float) -> AsyncIterator[Gateway]:
-    """A fake enclave and a gateway in front of it."""
-    enclave = FakeEnclave({"GET /v1/attestation": refusing(Problem.BUSY), **handlers})
+    """A fake enclave that holds KEY, and a gateway in front of it."""
+    enclave = FakeEnclave({**holding(KEY), **handlers})
     async with enclave_at(folder / "api", enclave), gateway_to(folder, None, **limits) as gateway:
         yield gateway
 

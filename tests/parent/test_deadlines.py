@@ -9,10 +9,21 @@ import pytest
 
 from strongroom.protocol.constants import MEDIA_SEALED_STREAM
 from strongroom.protocol.problems import Problem
-from tests.parent.support import CANARY, QUICK, Exchange, appliance, echo, eventually, gateway_to, problem_of
+from tests.parent.support import (
+    CANARY,
+    HEADERS,
+    POST,
+    QUICK,
+    REQUEST,
+    Exchange,
+    appliance,
+    echo,
+    eventually,
+    gateway_to,
+    problem_of,
+)
 
 LIMITS = asdict(QUICK)
-HEAD = b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nContent-Type: application/vnd.strongroom.sealed-request\r\n"
 PATIENCE_S = 1.5  # the longest deadline of QUICK is 1 s
 
 
@@ -23,7 +34,7 @@ async def test_a_silent_connection_is_closed(tmp_path: Path) -> None:
         assert time.monotonic() - begun_s < PATIENCE_S
 
 
-@pytest.mark.parametrize("part", [b"G", b"GET / HT", b"GET / HTTP/1.1\r\nX: ", b"\r\n", HEAD])
+@pytest.mark.parametrize("part", [b"G", b"GET / HT", b"GET / HTTP/1.1\r\nX: ", b"\r\n", HEADERS])
 async def test_half_a_head_is_timed_out(tmp_path: Path, part: bytes) -> None:
     async with gateway_to(tmp_path, **LIMITS) as gateway:
         begun_s = time.monotonic()
@@ -46,13 +57,13 @@ async def test_half_a_body_is_timed_out(tmp_path: Path, framing: bytes, enclave:
     async with (
         appliance(tmp_path, handlers, **LIMITS) if enclave == "there" else gateway_to(tmp_path, **LIMITS) as gateway
     ):
-        connection = await gateway.raw(HEAD + framing)
+        connection = await gateway.raw(HEADERS + framing)
         assert problem_of(await connection.rest()) is Problem.TIMED_OUT
 
 
 async def test_a_body_that_drips_is_timed_out_all_the_same(tmp_path: Path) -> None:
     async with appliance(tmp_path, {"POST /v1/sealed": echo}, **LIMITS) as gateway:
-        connection = await gateway.raw(HEAD + b"Content-Length: 100000\r\n\r\n")
+        connection = await gateway.raw(HEADERS + b"Content-Length: 100000\r\n\r\n")
         dripping = asyncio.create_task(_drip(connection.writer, b"."))
         assert problem_of(await connection.rest()) is Problem.TIMED_OUT
         dripping.cancel()
@@ -66,7 +77,7 @@ async def test_a_large_body_that_stops_is_timed_out_and_never_whole_in_the_encla
         outcome.set_result("cut")
 
     async with appliance(tmp_path, {"POST /v1/sealed": handler}, **LIMITS) as gateway:
-        connection = await gateway.raw(HEAD + b"Content-Length: 200000\r\n\r\n" + bytes(100_000))
+        connection = await gateway.raw(HEADERS + b"Content-Length: 200000\r\n\r\n" + REQUEST.ljust(100_000))
         assert problem_of(await connection.reader.readuntil(b"}")) is Problem.TIMED_OUT
         async with asyncio.timeout(0.5):  # at once, not when the connection has stopped lingering
             assert await outcome == "cut"
@@ -135,7 +146,7 @@ async def test_a_client_that_never_reads_is_cut(tmp_path: Path) -> None:
         gone.set()
 
     async with appliance(tmp_path, {"POST /v1/sealed": handler}, **LIMITS) as gateway:
-        connection = await gateway.raw(HEAD + b"Content-Length: 1\r\n\r\nx")
+        connection = await gateway.raw(POST)
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport that reads, too
         async with asyncio.timeout(5):
             await gone.wait()
@@ -149,8 +160,8 @@ async def test_a_client_that_never_reads_is_cut(tmp_path: Path) -> None:
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 3_000 + b"\r\n",
         b"GET /" + b"y" * 20_000 + b" HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"T: y\r\n" * 3_000 + b"\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"e" * 40_000,
+        HEADERS + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"T: y\r\n" * 3_000 + b"\r\n",
+        HEADERS + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"e" * 40_000,
     ],
     ids=["field", "fields", "target", "endless field", "trailers", "chunk extension"],
 )
@@ -185,11 +196,11 @@ async def test_a_head_just_below_the_limit_passes(tmp_path: Path) -> None:
         b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
         b"GET / HTTP/1.1\nHost: a\n\n",
         b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n",
-        HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-        HEAD + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
-        HEAD + b"Content-Length: -3\r\n\r\n",
-        HEAD + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
+        HEADERS + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        HEADERS + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        HEADERS + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+        HEADERS + b"Content-Length: -3\r\n\r\n",
+        HEADERS + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
     ],
 )
 async def test_what_is_not_http_is_refused_without_echo(tmp_path: Path, message: bytes) -> None:
@@ -202,7 +213,7 @@ async def test_what_is_not_http_is_refused_without_echo(tmp_path: Path, message:
 
 async def test_a_bad_chunk_ends_the_exchange(tmp_path: Path) -> None:
     async with appliance(tmp_path, {"POST /v1/sealed": echo}) as gateway:
-        connection = await gateway.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcZZ\r\n")
+        connection = await gateway.raw(HEADERS + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcZZ\r\n")
         assert problem_of(await connection.rest()) is Problem.INVALID_REQUEST
 
 
@@ -216,7 +227,7 @@ async def test_a_pipelined_request_is_dropped_and_the_answer_in_flight_kept(tmp_
         await exchange.answer(200, MEDIA_SEALED_STREAM, b"the only answer")
 
     async with appliance(tmp_path, {"POST /v1/sealed": handler}) as gateway:
-        connection = await gateway.raw((HEAD + b"Content-Length: 1\r\n\r\nx") * 3)
+        connection = await gateway.raw(POST * 3)
         answer = await connection.rest()
         assert answer.count(b"HTTP/1.1 ") == 1
         assert b"the only answer" in answer
@@ -251,10 +262,10 @@ async def test_refused_connections_are_bounded_as_well(tmp_path: Path) -> None:
 
 async def test_good_clients_are_served_among_stalled_ones(tmp_path: Path) -> None:
     async with appliance(tmp_path, {"POST /v1/sealed": echo}) as gateway:
-        stalled = [await gateway.raw(HEAD + b"Content-Length: 9\r\n\r\n.") for _ in range(300)]
+        stalled = [await gateway.raw(HEADERS + b"Content-Length: 9\r\n\r\n.") for _ in range(300)]
         async with asyncio.timeout(10):
-            replies = await asyncio.gather(*(gateway.seal(b"%d" % number) for number in range(20)))
-        assert [reply.body for reply in replies] == [b"%d" % number for number in range(20)]
+            replies = await asyncio.gather(*(gateway.seal(REQUEST + b"%d" % number) for number in range(20)))
+        assert [reply.body for reply in replies] == [REQUEST + b"%d" % number for number in range(20)]
         for connection in stalled:
             connection.close()
 

@@ -105,6 +105,24 @@ async def test_nothing_listening_is_unreachable(tmp_path: Path) -> None:
             await _ask(link, b"?")
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_a_question_that_gets_no_answer_is_not_asked_again(tmp_path: Path, method: str) -> None:
+    """A boot step that was taken must not come twice: the second would end the enclave."""
+    asked: list[bytes] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_unix_server(hang_up, tmp_path / "api")
+    async with _link(tmp_path) as link:
+        with pytest.raises(EnclaveUnreachable, match="ServerDisconnectedError"):
+            async with link.exchange(method, "/boot/key-check"):
+                pass
+    server.close()
+    assert len(asked) == 1
+
+
 async def test_silence_is_timed_out_and_its_connection_closed(tmp_path: Path) -> None:
     enclave = FakeEnclave({"POST /mirror": Exchange.disconnected})
     async with enclave_at(tmp_path / "api", enclave) as server, _link(tmp_path, timeout_s=0.1) as link:

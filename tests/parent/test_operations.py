@@ -6,18 +6,19 @@ from typing import Any
 
 from strongroom.protocol.constants import (
     MEDIA_ATTESTATION,
+    MEDIA_EVIDENCE,
     MEDIA_PROBLEM,
     MEDIA_SEALED_REQUEST,
     MEDIA_SEALED_RESPONSE,
     MEDIA_SEALED_STREAM,
 )
 from strongroom.protocol.problems import Problem
-from tests.parent.support import CANARY, appliance, echo, gateway_to
+from tests.parent.support import CANARY, REQUEST, appliance, echo, gateway_to, request_to
 
 
 async def test_metrics_count_and_name_no_request(tmp_path: Path) -> None:
     async with appliance(tmp_path, {"POST /v1/sealed": echo}) as gateway:
-        await gateway.seal(CANARY.encode())
+        await gateway.seal(request_to(body=CANARY.encode()))
         await gateway.get(f"/v1/{CANARY}")
         await gateway.get("/v1/attestation?nonce=" + "5e" * 32)
         await gateway.request("POST", "/v1/sealed", data=b"x")
@@ -25,7 +26,7 @@ async def test_metrics_count_and_name_no_request(tmp_path: Path) -> None:
     assert 'requests_total{route="/v1/sealed",status="200"} 1.0' in exposition
     assert 'requests_total{route="/v1/sealed",status="415"} 1.0' in exposition
     assert 'requests_total{route="other",status="404"} 1.0' in exposition
-    assert f"strongroom_gateway_received_bytes_total {float(len(CANARY))}" in exposition
+    assert f"strongroom_gateway_received_bytes_total {float(len(REQUEST + CANARY.encode()))}" in exposition
     assert "strongroom_gateway_in_flight 1.0" in exposition
     assert CANARY not in exposition
     assert "5e5e" not in exposition
@@ -48,7 +49,23 @@ async def test_the_description_names_real_media_types_and_problems(tmp_path: Pat
     assert list(sealed["requestBody"]["content"]) == [MEDIA_SEALED_REQUEST]
     assert set(sealed["responses"]["200"]["content"]) == {MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM}
     assert list(paths["/v1/attestation"]["get"]["responses"]["200"]["content"]) == [MEDIA_ATTESTATION]
-    assert [parameter["name"] for parameter in paths["/v1/attestation"]["get"]["parameters"]] == ["nonce"]
+    evidence, evidence_of = paths["/v1/evidence"]["get"], paths["/v1/evidence/{digest}"]["get"]
+    for operation, parameter in (
+        (paths["/v1/attestation"]["get"], "nonce"),
+        (evidence, "nonce"),
+        (evidence_of, "digest"),
+    ):
+        assert [each["name"] for each in operation["parameters"]] == [parameter]
+    for operation in (evidence, evidence_of):
+        assert list(operation["responses"]["200"]["content"]) == [MEDIA_EVIDENCE]
+    assert ("404" in evidence["responses"], "404" in evidence_of["responses"]) == (False, True)
+    assert {path for path in paths if path.startswith("/v1/")} == {
+        "/v1/attestation",
+        "/v1/evidence",
+        "/v1/evidence/{digest}",
+        "/v1/models",
+        "/v1/sealed",
+    }
     documented = {
         example["value"]["type"]
         for response in sealed["responses"].values()
@@ -73,5 +90,5 @@ async def test_the_page_needs_no_script_and_no_other_host(tmp_path: Path) -> Non
     page = reply.body.decode()
     Links().feed(page)
     assert links == ["/openapi.json"]
-    for path in ("/v1/attestation", "/v1/keys", "/v1/models", "/v1/sealed", "/livez", "/readyz", "/metrics"):
+    for path in ("/v1/attestation", "/v1/evidence", "/v1/models", "/v1/sealed", "/livez", "/readyz", "/metrics"):
         assert path in page

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.protocol.problems import Problem
-from tests.parent.support import Exchange, FakeEnclave, enclave_at, problem_of, refusing
+from tests.parent.support import KEY, POST, Exchange, FakeEnclave, enclave_at, holding, problem_of
 
 FORBIDDEN = (
     "enclave",
@@ -25,6 +25,10 @@ FORBIDDEN = (
     "strongroom.protocol.responses",
     "strongroom.protocol.payloads",
     "strongroom.protocol.weights",
+    "strongroom.protocol.envelopes",
+    "strongroom.protocol.contents",
+    "strongroom.protocol.suites",
+    "strongroom.protocol.keys",
     "proxy",
 )
 
@@ -37,7 +41,7 @@ def test_the_gateway_imports_nothing_that_names_plaintext(module: str) -> None:
 
 def test_the_gateway_names_no_protocol_module_but_the_clear_ones() -> None:
     code = "import sys, parent.app; print(sorted(n for n in sys.modules if n.startswith('strongroom.protocol.')))"
-    allowed = {"constants", "errors", "framing", "messages", "problems"}
+    allowed = {"audit", "constants", "errors", "framing", "messages", "problems", "ways"}
     imported = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert {name.rpartition(".")[2] for name in json.loads(imported.replace("'", '"'))} <= allowed
 
@@ -82,12 +86,11 @@ async def test_an_answer_that_the_drain_does_not_wait_for_is_a_problem(
         asked.set()
         await exchange.disconnected()
 
-    enclave = FakeEnclave({"GET /v1/attestation": refusing(Problem.BUSY), "POST /v1/sealed": endless})
+    enclave = FakeEnclave({**holding(KEY), "POST /v1/sealed": endless})
     async with asyncio.timeout(20), enclave_at(tmp_path / "api", enclave):
         process, port = await _started(tmp_path, STRONGROOM_DRAIN_TIMEOUT_S="1")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n")
-        writer.write(b"Content-Type: application/vnd.strongroom.sealed-request\r\n\r\nx")
+        writer.write(POST)
         await asked.wait()
         process.send_signal(signal.SIGTERM)
         answer = await reader.read()

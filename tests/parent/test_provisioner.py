@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from parent.control import Control
 from parent.credentials import Credentials
+from parent.delivery import SealedModel
 from parent.errors import (
     CredentialsUnavailable,
     EnclaveBroken,
@@ -24,7 +25,7 @@ from parent.errors import (
 )
 from parent.link import EnclaveLink
 from parent.provisioner import Pace, Provisioner
-from parent.settings import Settings, Sources
+from parent.settings import EnclaveAddresses, Settings, Sources
 from strongroom.protocol.constants import BootState
 from strongroom.protocol.messages import WEIGHTS_CHUNK_BYTES, SealedWeightsHead
 from strongroom.protocol.problems import Problem
@@ -297,6 +298,17 @@ async def test_short_lived_credentials_are_refreshed_at_half_their_life(tmp_path
     assert script.steps.count("credentials") == 2
 
 
+async def test_credentials_are_refreshed_before_a_release(tmp_path: Path) -> None:
+    """KMS may have been out of reach for longer than they last."""
+    script, clock = Script(), Clock()
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path, clock) as provisioner:
+        for _ in range(3):
+            await provisioner.advance()
+        clock.at_ms += 300_000
+        await provisioner.advance()
+    assert script.steps[-3:] == ["credentials", "models/alpha/head", "models/beta/head"]
+
+
 async def test_missing_credentials_are_retried_and_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     answers = [CredentialsUnavailable("expected credentials in the environment"), OSError(5, "Input/output error")]
 
@@ -381,6 +393,32 @@ async def test_a_refused_segment_is_what_failed_and_ends_the_others(tmp_path: Pa
         assert script.state is BootState.RELEASED
 
 
+async def test_a_model_that_was_loaded_is_not_sent_again(tmp_path: Path) -> None:
+    script = Script(refuse="models/beta/weights/0")
+    async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
+        for _ in range(4):
+            await provisioner.advance()
+        with pytest.raises(StepRefused):
+            await provisioner.advance()
+        script.refuse = ""
+        await provisioner.advance()
+        assert script.state is BootState.READY
+    assert script.steps.count("models/alpha/weights/0") == 1
+
+
+async def test_the_time_for_a_segment_grows_with_its_model(tmp_path: Path) -> None:
+    async def slow(exchange: Exchange) -> None:
+        await exchange.body()
+        await asyncio.sleep(0.3)
+        await exchange.answer(204, "", b"")
+
+    enclave = FakeEnclave({"PUT /boot/models/alpha/weights/0": slow})
+    link = EnclaveLink(UnixAddress(tmp_path / "control"), timeout_s=5, max_exchanges=1)
+    async with enclave_at(tmp_path / "control", enclave), link:
+        model = SealedModel.open(sources_in(tmp_path).sealed_models, "alpha")
+        await Control(link, step_timeout_s=0.1).load(model, model.segments(1)[0])
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -417,15 +455,35 @@ async def test_control_tells_503_from_refusal_and_silence(tmp_path: Path) -> Non
                 await control.check_key()
 
 
+async def test_the_gateway_sends_over_as_many_connections_as_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    settings = Settings.from_environment(
+        {
+            "STRONGROOM_ENCLAVE_API": f"unix:{tmp_path / 'api'}",
+            "STRONGROOM_ENCLAVE_CONTROL": f"unix:{tmp_path / 'control'}",
+            "STRONGROOM_CONFIGURATION": str(sources_in(tmp_path).configuration),
+            "STRONGROOM_CATALOGUE": str(tmp_path / "catalogue.toml"),
+            "STRONGROOM_SEALED_MODELS": str(tmp_path),
+            "STRONGROOM_WEIGHT_STREAMS": "2",
+        }
+    )
+    script = Script()
+    async with enclave_at(tmp_path / "control", script), gateway_to(tmp_path, settings):
+        await until_ready(script)
+    assert in_order(script.steps) == ORDER
+
+
 async def test_a_gateway_whose_enclave_is_starting_says_not_ready(tmp_path: Path) -> None:
     settings = Settings(
-        enclave_api=UnixAddress(tmp_path / "api"),
-        enclave_control=UnixAddress(tmp_path / "control"),
+        enclaves=(EnclaveAddresses(UnixAddress(tmp_path / "api"), UnixAddress(tmp_path / "control")),),
         sources=sources_in(tmp_path),
     )
     script = Script(refuse="configuration")
     async with enclave_at(tmp_path / "control", script), gateway_to(tmp_path, settings) as gateway:
         await eventually(lambda: bool(script.steps))
-        reply = await gateway.get("/v1/keys")
+        reply = await gateway.get("/v1/evidence")
         assert reply.problem is Problem.NOT_READY
         assert reply.headers["Retry-After"] == "1"

@@ -22,14 +22,17 @@ from strongroom.simulator.nsm import SoftwareNSM
 from strongroom.simulator.pki import SimulatedPKI
 from strongroom.transport.addresses import UnixAddress
 from tests.parent.support import (
+    KEY,
     Exchange,
     FakeEnclave,
     Gateway,
     Handler,
     appliance,
     enclave_at,
+    enclaves_in,
     eventually,
     gateway_to,
+    holding,
     refusing,
 )
 from tests.simulator import large_bundle
@@ -78,7 +81,7 @@ def trust_in(pki: SimulatedPKI, folder: Path, *, pcr0: bytes | None = None, anch
     (folder / "root.pem").write_bytes(pki.root_pem())
     pcrs = IMAGE | {0: pcr0 or IMAGE[0], 3: parent_role_pcr3(ROLE)}
     (folder / "policy.toml").write_text(dump_measurements([Measurements(pcrs, "release")]))
-    settings = Settings(enclave_api=UnixAddress(folder / "api"), policy=folder / "policy.toml")
+    settings = Settings(enclaves=enclaves_in(folder), policy=folder / "policy.toml")
     if anchored:
         settings = replace(settings, trust_anchor=folder / "root.pem", allow_simulated=True)
     return Trust.load(settings)
@@ -104,8 +107,6 @@ async def test_a_verified_document_makes_ready_for_a_minute(tmp_path: Path, pki:
     report: dict[str, Any] = dict(readiness.report())
     assert report["ready"]
     assert (report["state"], report["age_s"]) == ("verified", 0)
-    assert report["trust_anchor"]["simulated"] is True
-    assert report["policy"].startswith("sha256:")
     clock.monotonic_s += 60
     assert readiness.ready
     clock.monotonic_s += 0.1
@@ -221,7 +222,9 @@ async def test_readyz_says_why_not_and_under_which_policy(tmp_path: Path) -> Non
         assert (reply.status, reply.headers["Content-Type"]) == (503, "application/json")
         report = json.loads(reply.body)
         assert report["ready"] is False
-        assert report["state"] in ("unverified", "unreachable")
+        [enclave] = report["enclaves"]
+        assert (enclave["enclave"], enclave["ready"]) == (1, False)
+        assert enclave["state"] in ("unverified", "unreachable")
         assert report["policy"] == "unsafe-any-measurement"
         assert report["trust_anchor"]["simulated"] is False
         assert b"strongroom_gateway_ready 0.0" in (await gateway.get("/metrics")).body
@@ -229,14 +232,12 @@ async def test_readyz_says_why_not_and_under_which_policy(tmp_path: Path) -> Non
 
 async def test_readyz_turns_200_in_the_running_gateway(tmp_path: Path, pki: SimulatedPKI) -> None:
     (tmp_path / "root.pem").write_bytes(pki.root_pem())
-    settings = Settings(
-        enclave_api=UnixAddress(tmp_path / "api"), trust_anchor=tmp_path / "root.pem", allow_simulated=True
-    )
+    settings = Settings(enclaves=enclaves_in(tmp_path), trust_anchor=tmp_path / "root.pem", allow_simulated=True)
     nsm = SoftwareNSM(pki, image_pcrs=IMAGE, parent_role_arn=ROLE, parent_instance_id="i-0123456789abcdef0")
     enclave = FakeEnclave({"GET /v1/attestation": attesting(nsm)})
     async with enclave_at(tmp_path / "api", enclave), gateway_to(tmp_path, settings) as gateway:
         while (reply := await gateway.get("/readyz")).status != 200:
-            assert json.loads(reply.body)["state"] == "unverified"
+            assert json.loads(reply.body)["enclaves"][0]["state"] == "unverified"
         assert b"strongroom_gateway_ready 1.0" in (await gateway.get("/metrics")).body
     assert len(enclave.requests) == 1
     assert len(enclave.requests[0].partition("?nonce=")[2]) == 64
@@ -244,14 +245,12 @@ async def test_readyz_turns_200_in_the_running_gateway(tmp_path: Path, pki: Simu
 
 async def test_a_failed_exchange_makes_readiness_look_at_once(tmp_path: Path, pki: SimulatedPKI) -> None:
     (tmp_path / "root.pem").write_bytes(pki.root_pem())
-    settings = Settings(
-        enclave_api=UnixAddress(tmp_path / "api"), trust_anchor=tmp_path / "root.pem", allow_simulated=True
-    )
+    settings = Settings(enclaves=enclaves_in(tmp_path), trust_anchor=tmp_path / "root.pem", allow_simulated=True)
     nsm = SoftwareNSM(pki, image_pcrs=IMAGE, parent_role_arn=ROLE, parent_instance_id="i-0123456789abcdef0")
     async with gateway_to(tmp_path, settings) as gateway, asyncio.timeout(10):
         async with enclave_at(tmp_path / "api", FakeEnclave({"GET /v1/attestation": attesting(nsm)})):
             await _readyz_says(gateway, 200)
-        assert (await gateway.get("/v1/keys")).problem is Problem.ENCLAVE_UNREACHABLE
+        assert (await gateway.get("/v1/evidence")).problem is Problem.ENCLAVE_UNREACHABLE
         await _readyz_says(gateway, 503)  # at once, not after the 30 s until the next turn
 
 
@@ -261,11 +260,9 @@ async def test_clients_that_fill_the_link_do_not_make_the_enclave_unready(tmp_pa
         await exchange.disconnected()
 
     (tmp_path / "root.pem").write_bytes(pki.root_pem())
-    settings = Settings(
-        enclave_api=UnixAddress(tmp_path / "api"), trust_anchor=tmp_path / "root.pem", allow_simulated=True
-    )
+    settings = Settings(enclaves=enclaves_in(tmp_path), trust_anchor=tmp_path / "root.pem", allow_simulated=True)
     nsm = SoftwareNSM(pki, image_pcrs=IMAGE, parent_role_arn=ROLE, parent_instance_id="i-0123456789abcdef0")
-    enclave = FakeEnclave({"POST /v1/sealed": occupied})
+    enclave = FakeEnclave({**holding(KEY), "POST /v1/sealed": occupied})
     async with (
         asyncio.timeout(10),
         gateway_to(tmp_path, settings, max_exchanges=1) as gateway,

@@ -6,14 +6,29 @@ import pytest
 
 from strongroom.protocol.constants import (
     MEDIA_ATTESTATION,
-    MEDIA_KEYS,
+    MEDIA_EVIDENCE,
     MEDIA_SEALED_RESPONSE,
     MEDIA_SEALED_STREAM,
 )
 from strongroom.protocol.problems import Problem
-from tests.parent.support import CANARY, Exchange, appliance, echo, fixed, gateway_to, refusing
+from tests.parent.support import (
+    CANARY,
+    HEADERS,
+    POST,
+    REQUEST,
+    SEALED,
+    Exchange,
+    appliance,
+    echo,
+    evidence_of,
+    fixed,
+    gateway_to,
+    refusing,
+)
 
 NONCE = "ab" * 32
+DIGEST = "0f" * 48
+EVIDENCE = evidence_of(b"some key")
 
 
 @pytest.mark.parametrize(
@@ -21,7 +36,9 @@ NONCE = "ab" * 32
     [
         (f"/v1/attestation?nonce={NONCE}", MEDIA_ATTESTATION, b"\x84document"),
         ("/v1/attestation", MEDIA_ATTESTATION, b"\x84recent"),
-        ("/v1/keys", MEDIA_KEYS, b"keys"),
+        (f"/v1/evidence?nonce={NONCE}", MEDIA_EVIDENCE, EVIDENCE),
+        ("/v1/evidence", MEDIA_EVIDENCE, EVIDENCE),
+        (f"/v1/evidence/{DIGEST}", MEDIA_EVIDENCE, EVIDENCE),
         ("/v1/models", "application/json", b'{"models":[]}'),
     ],
 )
@@ -56,9 +73,9 @@ async def test_bad_nonces_never_reach_the_enclave(tmp_path: Path, query: str) ->
         assert reply.problem is Problem.INVALID_REQUEST
 
 
-@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1 << 20, 4 << 20])
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1 << 20, 16 << 20])
 async def test_a_sealed_request_and_its_response_pass_byte_for_byte(tmp_path: Path, size: int) -> None:
-    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    body = (REQUEST + bytes(range(256)) * (size // 256) + b"x" * (size % 256))[: max(size, len(REQUEST))]
     async with appliance(tmp_path, {"POST /v1/sealed": echo}) as gateway:
         reply = await gateway.seal(body)
         assert (reply.status, reply.headers["Content-Type"]) == (200, MEDIA_SEALED_RESPONSE)
@@ -68,15 +85,15 @@ async def test_a_sealed_request_and_its_response_pass_byte_for_byte(tmp_path: Pa
 async def test_a_chunked_upload_passes(tmp_path: Path) -> None:
     async with appliance(tmp_path, {"POST /v1/sealed": echo}) as gateway:
         connection = await gateway.raw(
-            b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
-            b"Content-Type: application/vnd.strongroom.sealed-request\r\n\r\n"
+            HEADERS + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"%x\r\n" % len(REQUEST) + REQUEST + b"\r\n",
         )
         for _ in range(4):
             await connection.send(b"8000\r\n" + b"\xff" * 0x8000 + b"\r\n")
         await connection.send(b"0\r\n\r\n")
         answer = await connection.rest()
         assert answer.startswith(b"HTTP/1.1 200 ")
-        assert answer.count(b"\xff") == 4 * 0x8000
+        assert answer.partition(b"\r\n\r\n")[2].count(b"\xff") == 4 * 0x8000
 
 
 async def test_a_stream_passes_chunk_by_chunk(tmp_path: Path) -> None:
@@ -95,7 +112,7 @@ async def test_a_stream_passes_chunk_by_chunk(tmp_path: Path) -> None:
         appliance(tmp_path, {"POST /v1/sealed": handler}) as gateway,
         gateway.session.post(
             gateway.url + "/v1/sealed",
-            data=b"sealed",
+            data=REQUEST,
             headers={"Content-Type": "application/vnd.strongroom.sealed-request"},
         ) as response,
     ):
@@ -119,10 +136,7 @@ async def test_a_slow_reader_holds_the_enclave_back(tmp_path: Path) -> None:
             sent += 64 << 10
 
     async with appliance(tmp_path, {"POST /v1/sealed": handler}) as gateway:
-        connection = await gateway.raw(
-            b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-            b"Content-Type: application/vnd.strongroom.sealed-request\r\n\r\nx"
-        )
+        connection = await gateway.raw(POST)
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport that reads, too
         before = -1
         while sent != before or not sent:
@@ -160,10 +174,7 @@ async def test_a_client_that_leaves_mid_stream_ends_the_exchange(tmp_path: Path)
         ended.set()
 
     async with appliance(tmp_path, {"POST /v1/sealed": handler}) as gateway:
-        connection = await gateway.raw(
-            b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-            b"Content-Type: application/vnd.strongroom.sealed-request\r\n\r\nx"
-        )
+        connection = await gateway.raw(POST)
         assert b"200" in await connection.reader.readline()
         connection.close()
         async with asyncio.timeout(5):
@@ -182,8 +193,8 @@ async def test_half_an_upload_never_looks_whole(tmp_path: Path) -> None:
 
     async with appliance(tmp_path, {"POST /v1/sealed": handler}) as gateway:
         connection = await gateway.raw(
-            b"POST /v1/sealed HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-            b"Content-Type: application/vnd.strongroom.sealed-request\r\n\r\n",
+            HEADERS + b"Transfer-Encoding: chunked\r\n\r\n",
+            b"%x\r\n" % len(REQUEST) + REQUEST + b"\r\n",
             b"20000\r\n" + bytes(0x20000) + b"\r\n",
         )
         await asyncio.sleep(0.1)
@@ -234,12 +245,10 @@ async def test_an_oversized_document_is_not_carried(tmp_path: Path) -> None:
         assert (await gateway.get("/v1/attestation")).problem is Problem.ENCLAVE_UNREACHABLE
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/keys"), ("POST", "/v1/sealed")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/evidence"), ("GET", "/v1/models"), ("POST", "/v1/sealed")])
 async def test_a_dead_enclave_is_502(tmp_path: Path, method: str, path: str) -> None:
     async with gateway_to(tmp_path) as gateway:
-        reply = await gateway.request(
-            method, path, headers={"Content-Type": "application/vnd.strongroom.sealed-request"}
-        )
+        reply = await gateway.request(method, path, headers=SEALED, data=REQUEST if method == "POST" else None)
         assert reply.problem is Problem.ENCLAVE_UNREACHABLE
 
 

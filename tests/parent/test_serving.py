@@ -3,12 +3,12 @@
 import socket
 
 from parent.serving import public_listener
-from parent.settings import Settings
+from parent.settings import EnclaveAddresses, Settings
 from strongroom.transport.addresses import parse_address
 
 
 def test_no_answer_waits_for_an_acknowledgement() -> None:
-    settings = Settings(enclave_api=parse_address("vsock:16:7001"), port=0)
+    settings = Settings((EnclaveAddresses(parse_address("vsock:16:7001")),), port=0)
     with (
         public_listener(settings) as listener,
         socket.create_connection(listener.getsockname()),
