@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
 $(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
-.PHONY: env demo check test lock peers vectors mutation fuzz eif ci-deps clean
+.PHONY: env demo check test lock peers vectors js mutation selftest fuzz eif ci-deps clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -36,7 +36,7 @@ check: env ## Lint, types, import contracts, examples of the docs
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q tests/docs
 
-test: check ## Everything that must hold
+test: check js ## Everything that must hold
 	$(BIN)/pytest -q -n 2 --ignore tests/docs
 
 lock: ## Resolve the lock files anew (needs uv)
@@ -64,14 +64,34 @@ peers: $(PEERS) ## Make an environment for each verifier that benchmarks/attesta
 		--only-binary :all: --require-hashes --requirement $<
 	@touch $@
 
-vectors: env ## Write the conformance vectors anew
+vectors: env ## Write the vectors of documents and of the protocol anew
 	@$(BIN)/python -m tests.attestation.vectors generate
+	@$(BIN)/python -m tests.protocol.vectors
+
+JS := clients/js/node_modules/.installed
+
+js: ## Install the packages of the JavaScript client, where there is npm
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --silent $(JS); \
+	else echo "no npm: the tests of clients/js are skipped (on Debian: make ci-deps)"; fi
+
+$(JS): clients/js/package-lock.json
+	@echo "Installing the locked packages into clients/js/node_modules …"
+	@cd clients/js && npm ci --silent
+	@touch $@
 
 CASES ?= 1000000
 SEED ?= 2
 
 mutation: env ## Judge a million mutated documents: make mutation CASES=… SEED=…
 	@$(BIN)/python -m tests.attestation.mutation --cases $(CASES) --seed $(SEED)
+
+mutated: env ## Send mutated sealed requests to a simulated enclave: make mutated CASES=2000000 SEED=…
+	@$(BIN)/python -m tests.enclave.mutated --cases $(CASES) --seed $(SEED)
+
+TRIALS ?= 200000
+
+selftest: env ## Attack client and enclaves as an evil parent would: make selftest TRIALS=… SEED=…
+	@$(BIN)/strongroom selftest --adversarial --trials $(TRIALS) --seed $(SEED)
 
 TARGET ?= document
 SECONDS ?= 60
@@ -98,4 +118,4 @@ ci-deps: ## Install what the tests need from Debian; make the image's Python in 
 	@touch $@
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) .trixie .peers .fuzz .models .state .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .trixie .peers .fuzz clients/js/node_modules .models .state .mypy_cache .ruff_cache .hypothesis dist

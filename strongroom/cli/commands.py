@@ -10,9 +10,14 @@ _TABLE = {
     "chat": ("strongroom.cli.ask", "chat", "Send a sealed prompt and print the answer as it comes."),
     "embed": ("strongroom.cli.ask", "embed", "Turn texts into vectors, sealed."),
     "infer": ("strongroom.cli.ask", "infer", "Run a tensor model, sealed."),
+    "seal": ("strongroom.cli.seal", "seal", "Seal files that may rest for months, without an enclave."),
+    "submit": ("strongroom.cli.submit", "submit", "Have sealed files answered, by anybody."),
+    "open": ("strongroom.cli.open", "open_", "Open answers, once their evidence and receipts verified."),
     "status": ("strongroom.cli.status", "status", "Show what is attested, under which anchor, and what is not proved."),
     "verify": ("strongroom.cli.verify", "verify", "Judge an attestation document offline."),
     "inspect": ("strongroom.cli.inspect", "inspect", "Show what a document says, unverified."),
+    "receipt": ("strongroom.cli.receipt", "receipt", "Verify receipts and proof bundles offline."),
+    "audit": ("strongroom.cli.audit", "audit", "Verify audit logs that a gateway kept."),
     "eif": ("strongroom.cli.eif", "eif", "Describe and measure enclave image files."),
     "deployment": ("strongroom.cli.deployment", "deployment", "Write, check and measure a deployment configuration."),
     "model": ("strongroom.cli.model", "model", "Build, catalogue and seal models."),
@@ -20,6 +25,7 @@ _TABLE = {
     "kms": ("strongroom.cli.kms", "kms", "Ask KMS for what it must refuse."),
     "proxy": ("strongroom.cli.proxy", "proxy", "Serve the enclave's way out, to listed destinations only."),
     "logs": ("strongroom.cli.logs", "logs", "Read the enclave's log port."),
+    "selftest": ("strongroom.cli.selftest", "selftest", "Attack client and enclave as an evil parent would."),
     "simulator": ("strongroom.cli.simulator", "simulator", "Parts of the appliance in software; never in an image."),
 }
 

@@ -1,6 +1,7 @@
 """The options that every command of the client shares, and the client that they make."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,63 @@ def client_options(command: F) -> F:
     """Add where the gateway is and what is demanded of the enclave behind it; pass the client as `client`."""
 
     @click.option("--url", envvar="STRONGROOM_URL", required=True, help="The gateway's address.")
+    @_trust_options
+    @click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0.1),
+        default=120.0,
+        show_default=True,
+        help="Seconds for each wait: attestation, list of models, head of an answer, each next piece.",
+    )
+    @wraps(command)
+    def wrapper(*args: Any, url: str, timeout_s: float, trust: Trust, **kwargs: Any) -> Any:
+        from strongroom.client import Client
+
+        with Client(
+            url,
+            policy=trust.policy,
+            anchor=trust.anchor,
+            allow_simulated=trust.allow_simulated,
+            require_hybrid_kms=trust.require_hybrid_kms,
+            key_policy_sha384=trust.key_policies,
+            timeout_s=timeout_s,
+        ) as client:
+            return command(*args, client=client, **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # click's decorators keep no signature
+
+
+def terms_options(command: F) -> F:
+    """Add what is demanded of whoever made an answer; pass it as `terms`."""
+
+    @_trust_options
+    @wraps(command)
+    def wrapper(*args: Any, trust: Trust, **kwargs: Any) -> Any:
+        from strongroom.client.kms_terms import KMSTerms
+        from strongroom.client.terms import Terms
+
+        kms = KMSTerms(trust.require_hybrid_kms, trust.key_policies)
+        terms = Terms(trust.policy, trust.anchor, trust.allow_simulated, kms=kms)
+        return command(*args, terms=terms, **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # click's decorators keep no signature
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the options say of the enclaves that are good enough."""
+
+    policy: Any
+    anchor: Any
+    allow_simulated: bool
+    require_hybrid_kms: bool
+    key_policies: Mapping[str, str]
+
+
+def _trust_options(command: F) -> F:
+    """Add the options; pass what they say as `trust`."""
+
     @click.option("--policy", envvar="STRONGROOM_POLICY", type=_FILE, help="Policy file: the measurements you trust.")
     @click.option("--any-measurement", is_flag=True, help="UNSAFE: trust any genuine enclave, whatever runs in it.")
     @click.option("--trust-anchor", envvar="STRONGROOM_TRUST_ANCHOR", type=_FILE, help="PEM of a simulator's root.")
@@ -33,40 +91,23 @@ def client_options(command: F) -> F:
         callback=_pins,
         help="SHA-384 of the key policy that key entry ID must have, as KMS returns its text; repeatable.",
     )
-    @click.option(
-        "--timeout",
-        "timeout_s",
-        type=click.FloatRange(min=0.1),
-        default=120.0,
-        show_default=True,
-        help="Seconds for each wait: attestation, list of models, head of an answer, each next piece.",
-    )
     @wraps(command)
     def wrapper(
         *args: Any,
-        url: str,
         policy: Path | None,
         any_measurement: bool,
         trust_anchor: Path | None,
         allow_simulated: bool,
         require_hybrid_kms: bool,
         key_policies: Mapping[str, str],
-        timeout_s: float,
         **kwargs: Any,
     ) -> Any:
         from attestation.anchors import AWS_NITRO_ROOT_G1
-        from strongroom.client import Client
 
-        with Client(
-            url,
-            policy=load_policy_option(policy, any_measurement),
-            anchor=load_anchor(trust_anchor) if trust_anchor else AWS_NITRO_ROOT_G1,
-            allow_simulated=allow_simulated,
-            require_hybrid_kms=require_hybrid_kms,
-            key_policy_sha384=key_policies,
-            timeout_s=timeout_s,
-        ) as client:
-            return command(*args, client=client, **kwargs)
+        anchor = load_anchor(trust_anchor) if trust_anchor else AWS_NITRO_ROOT_G1
+        judged_by = load_policy_option(policy, any_measurement)
+        trust = Trust(judged_by, anchor, allow_simulated, require_hybrid_kms, key_policies)
+        return command(*args, trust=trust, **kwargs)
 
     return wrapper  # type: ignore[return-value]  # click's decorators keep no signature
 

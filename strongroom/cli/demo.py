@@ -1,6 +1,5 @@
 """`strongroom demo`: the whole appliance on one machine, and a client that trusts none of it but the enclave."""
 
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import CommandFailed
 from strongroom.cli.model import MODELS_FOLDER
 
@@ -34,7 +34,7 @@ def demo(prompt: str | None, name: str) -> int:
 
     if not prompt and (sys.stdin is None or not sys.stdin.isatty()):
         raise CommandFailed("usage", 'expected a terminal or a prompt: PROMPT="What is a strongroom?" make demo', 2)
-    _end_in_order()
+    end_in_order()
     package = _package(name)
     click.secho("Starting the appliance. Simulated hardware: this proves the path, nothing about Nitro.", bold=True)
     with _state_folder() as folder:
@@ -46,13 +46,6 @@ def demo(prompt: str | None, name: str) -> int:
                 return _converse(appliance.endpoint, prompt)
         except PartFailed as failure:
             raise CommandFailed("part-failed", str(failure)) from None
-
-
-def _end_in_order() -> None:
-    """Also when the terminal closes or a supervisor ends us, the parts are stopped and their folder goes."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores one of them
-            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def _package(name: str) -> Path:

@@ -45,10 +45,10 @@ def _run(command: click.Command) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except Exception as error:
-        known = _known(error)
-        if known is None:
+        failure = known(error)
+        if failure is None:
             raise
-        return _report(known)
+        return _report(failure)
     return result if isinstance(result, int) else 0
 
 
@@ -75,7 +75,7 @@ def _print_as_json(failure: CommandFailed) -> None:
             click.echo(failure.to_json())
 
 
-def _known(error: Exception) -> CommandFailed | None:
+def known(error: Exception) -> CommandFailed | None:
     """The failure that an expected error is, or None for a defect of ours."""
     if isinstance(error, CommandFailed):
         return error
@@ -99,7 +99,7 @@ def _missing(error: ModuleNotFoundError) -> CommandFailed | None:
     if name in ("", "attestation", "enclave", "parent", "proxy", "strongroom"):
         return None
     advice = (
-        "install strongroom[client] to ask, strongroom[audit] for a second opinion, "
+        "install strongroom[client] to ask, strongroom[seal] to seal files, strongroom[audit] for a second opinion, "
         "strongroom[models] to build models, strongroom[simulator] for all"
     )
     return CommandFailed("not-installed", f"expected the package {name}, which is not installed: {advice}", EXIT_USAGE)

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import click
 
-from strongroom.cli.failures import CommandFailed
+from strongroom.cli.data_keys import endpoint_options, generate_data_key
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 MODELS_FOLDER = Path(".models")
-_KMS_WAIT_S = 10
 
 
 @click.group()
@@ -88,8 +87,7 @@ def catalogue(packages: tuple[Path, ...], key: str, out: Path, as_json: bool) ->
 @click.option("--configuration", type=_FILE, required=True, help="The deployment configuration.")
 @click.option("--catalogue", "catalogue_file", type=_FILE, required=True, help="The catalogue that names the model.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for MODEL.sealed.")
-@click.option("--endpoint-url", help="Another KMS than AWS's, for example a dev KMS.")
-@click.option("--ca-bundle", type=_FILE, help="PEM roots for that endpoint.")
+@endpoint_options
 @json_option
 def seal(
     package: Path,
@@ -116,35 +114,12 @@ def seal(
         out,
         configuration=DeploymentConfiguration.from_bytes(read_bounded(configuration, MAX_CONFIGURATION_BYTES)),
         catalogue=Catalogue.from_bytes(read_bounded(catalogue_file, MAX_CATALOGUE_BYTES)),
-        make_key=lambda arn, context: _generate_data_key(arn, context, endpoint_url, ca_bundle),
+        make_key=lambda arn, context: generate_data_key(arn, context, endpoint_url, ca_bundle),
     )
     if as_json:
         print_json({"file": str(path), "size_bytes": path.stat().st_size})
     else:
         print_table([(path.name, f"{path.stat().st_size} bytes in {path.parent}")])
-
-
-def _generate_data_key(
-    arn: str, context: dict[str, str], endpoint_url: str | None, ca_bundle: Path | None
-) -> tuple[bytes, bytes]:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        client = boto3.client(
-            "kms",
-            region_name=arn.split(":")[3],
-            endpoint_url=endpoint_url,
-            verify=str(ca_bundle) if ca_bundle else None,
-            config=Config(connect_timeout=_KMS_WAIT_S, read_timeout=_KMS_WAIT_S, retries={"total_max_attempts": 2}),
-        )
-        answer = client.generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext=context)
-    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an endpoint that is no address
-        raise CommandFailed("kms", f"GenerateDataKey: {error}") from None
-    if answer.get("KeyId") != arn or not {"Plaintext", "CiphertextBlob"} <= answer.keys():
-        raise CommandFailed("kms", "GenerateDataKey: expected a data key under the key asked for, got another answer")
-    return answer["Plaintext"], answer["CiphertextBlob"]
 
 
 def _print_package(package: Path, as_json: bool) -> None:

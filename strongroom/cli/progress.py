@@ -8,8 +8,8 @@ import click
 
 
 @contextmanager
-def lines_with_progress(total: int) -> Iterator[Callable[[str], None]]:
-    """What prints each of `total` lines and moves a bar, one that is gone at the end.
+def lines_with_progress(total: int, done: str = "judged") -> Iterator[Callable[[str], None]]:
+    """What prints each of `total` lines and moves a bar, one that is gone at the end; `done` is what a line stands for.
 
     Without a terminal on standard error, and for one line alone, there are only the lines.
     """
@@ -25,7 +25,7 @@ def lines_with_progress(total: int) -> Iterator[Callable[[str], None]]:
     console = Console(stderr=True)
     # By itself the bar would move what is printed to standard error, and wrap it there.
     with Progress(console=console, transient=True, auto_refresh=False, redirect_stdout=False) as bar:
-        task = bar.add_task("judged", total=total)
+        task = bar.add_task(done, total=total)
 
         def write(line: str) -> None:
             console.control(erase)

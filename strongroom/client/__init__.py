@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from strongroom.client.aio import AsyncClient
+    from strongroom.client.envelopes import EnvelopeSealer
     from strongroom.client.errors import (
         AnswerTruncated,
         AttestationRefused,
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
         GatewayProblem,
         InvalidArgument,
         PolicyRequired,
+        ReceiptRefused,
         RequestRefused,
         SealBroken,
         StaleKey,
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
         TimedOut,
         Unreachable,
     )
+    from strongroom.client.submitter import Submitter
     from strongroom.client.sync import Client
+    from strongroom.client.terms import Terms
+    from strongroom.client.tickets import Ticket
 
 __all__ = [
     "AnswerTruncated",
@@ -27,18 +32,30 @@ __all__ = [
     "AttestationRefused",
     "Client",
     "ClientClosed",
+    "EnvelopeSealer",
     "GatewayProblem",
     "InvalidArgument",
     "PolicyRequired",
+    "ReceiptRefused",
     "RequestRefused",
     "SealBroken",
     "StaleKey",
     "StrongroomError",
+    "Submitter",
+    "Terms",
+    "Ticket",
     "TimedOut",
     "Unreachable",
 ]
 
-_MODULES = {"AsyncClient": "aio", "Client": "sync"}
+_MODULES = {
+    "AsyncClient": "aio",
+    "Client": "sync",
+    "EnvelopeSealer": "envelopes",
+    "Submitter": "submitter",
+    "Terms": "terms",
+    "Ticket": "tickets",
+}
 
 
 def __getattr__(name: str) -> object:

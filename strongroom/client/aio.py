@@ -7,14 +7,23 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
-from strongroom.client.answers import ChatAnswer, ChatCollector, collect_chat, collect_tensors, collect_vectors
+from strongroom.client.answers import (
+    ChatAnswer,
+    ChatCollector,
+    Tensors,
+    Vectors,
+    collect_chat,
+    collect_tensors,
+    collect_vectors,
+)
 from strongroom.client.kms_terms import KMSTerms
 from strongroom.client.models import choose_model
+from strongroom.client.proofs import Part
 from strongroom.client.session import AttestedSession
 from strongroom.client.status import Status
 from strongroom.client.tasks import ChatOptions, Prompt, chat_task, embed_task, infer_task
 from strongroom.protocol import catalogue
-from strongroom.protocol.payloads import ChatTask, Event, Task
+from strongroom.protocol.payloads import ChatTask, Task
 from strongroom.protocol.suites import Suite
 from strongroom.protocol.tensors import Tensor
 
@@ -25,28 +34,28 @@ class AsyncChatStream:
     Leaving the loop early and dropping the stream, or `aclose`, closes the connection.
     """
 
-    def __init__(self, events: AsyncGenerator[Event, None]) -> None:
-        self._events = events
+    def __init__(self, parts: AsyncGenerator[Part, None]) -> None:
+        self._parts = parts
         self._collector = ChatCollector()
 
     @property
     def answer(self) -> ChatAnswer:
-        """The whole answer. Raises AnswerTruncated unless the stream was read to its end."""
+        """The whole answer, its receipt verified. Raises AnswerTruncated unless the stream was read to its end."""
         return self._collector.answer()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> str:
-        async for event in self._events:
-            if text := self._collector.add(event):
+        async for part in self._parts:
+            if text := self._collector.add(part):
                 return text
         self._collector.answer()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Stop reading and close the connection, unless the stream has ended."""
-        await self._events.aclose()
+        await self._parts.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,19 +132,19 @@ class AsyncClient:
         """
         task = chat_task(prompt, **options)
         if stream:
-            return AsyncChatStream(self._events(model, "chat", task, stream=True))
+            return AsyncChatStream(self._parts(model, "chat", task, stream=True))
         return self._whole_chat(model, task)
 
-    async def embed(self, texts: Sequence[str], *, model: str | None = None) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], *, model: str | None = None) -> Vectors:
         """One vector for each text, in their order."""
         task = embed_task(texts)
-        async with aclosing(self._events(model, "embed", task)) as events:
-            return await collect_vectors(events, len(task.texts))
+        async with aclosing(self._parts(model, "embed", task)) as parts:
+            return await collect_vectors(parts, len(task.texts))
 
-    async def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    async def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> Tensors:
         """Run a tensor model on named inputs; all outputs by name."""
-        async with aclosing(self._events(model, "infer", infer_task(tensors))) as events:
-            return await collect_tensors(events)
+        async with aclosing(self._parts(model, "infer", infer_task(tensors))) as parts:
+            return await collect_tensors(parts)
 
     async def status(self) -> Status:
         """Attest unless a fresh key is held, and say what was verified, what that proves and what it does not."""
@@ -155,15 +164,15 @@ class AsyncClient:
         await self.close()
 
     async def _whole_chat(self, model: str | None, task: ChatTask) -> ChatAnswer:
-        async with aclosing(self._events(model, "chat", task)) as events:
-            return await collect_chat(events)
+        async with aclosing(self._parts(model, "chat", task)) as parts:
+            return await collect_chat(parts)
 
-    async def _events(
+    async def _parts(
         self, model: str | None, kind: catalogue.Task, task: Task, *, stream: bool = False
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[Part, None]:
         chosen = self._default_model if model is None else model
         if chosen is None:
             chosen = choose_model(await self._session.models(), kind)
-        async with aclosing(self._session.exchange(chosen, task, stream=stream)) as events:
-            async for event in events:
-                yield event
+        async with aclosing(self._session.exchange(chosen, task, stream=stream)) as parts:
+            async for part in parts:
+                yield part

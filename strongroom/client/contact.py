@@ -1,22 +1,16 @@
 """First contact and every later one: fetch evidence, judge it, keep the key while it is fresh."""
 
-import asyncio
 import secrets
 from collections.abc import Callable
 
-from strongroom.client.attested import AttestedKey, Terms
+from attestation.evidence import MAX_EVIDENCE_BYTES
+from strongroom.client.attempts import SharedAttempt
+from strongroom.client.attested import AttestedKey
 from strongroom.client.deadlines import deadline
-from strongroom.client.errors import ClientClosed
 from strongroom.client.gateway import Gateway
-from strongroom.protocol.constants import (
-    MAX_KEYS_BYTES,
-    MEDIA_ATTESTATION,
-    MEDIA_KEYS,
-    PATH_ATTESTATION,
-    PATH_KEYS,
-)
+from strongroom.client.terms import Terms
+from strongroom.protocol.constants import MEDIA_EVIDENCE, PATH_EVIDENCE
 
-MAX_DOCUMENT_BYTES = 32 << 10
 _NONCE_BYTES = 32
 
 
@@ -29,13 +23,13 @@ class Contact:
         self._gateway, self._terms = gateway, terms
         self._timeout_s, self._max_age_ms, self._clock = timeout_s, max_age_s * 1000, clock
         self._key: AttestedKey | None = None
-        self._attempt: asyncio.Task[AttestedKey] | None = None
+        self._attempt = SharedAttempt(self._attest, self._hold)
 
     async def current(self) -> AttestedKey:
         """A fresh key, attested now unless one is held. Raises what `attest` of the terms and `get` raise."""
         if self._key is not None and self._is_fresh(self._key):
             return self._key
-        return await self._attest_once()
+        return await self._attempt.result()
 
     async def instead_of(self, stale: AttestedKey) -> AttestedKey:
         """A key attested after `stale`: the one held by now, or a new one."""
@@ -45,38 +39,19 @@ class Contact:
 
     async def close(self) -> None:
         """End an attempt that is under way."""
-        if self._attempt is not None:
-            self._attempt.cancel()
-            await asyncio.wait([self._attempt])
+        await self._attempt.close()
 
     def _is_fresh(self, key: AttestedKey) -> bool:
         """A clock that was set back makes every key stale."""
         end_ms = min(key.verified.valid_until_ms, key.attested_at_ms + self._max_age_ms)
         return key.attested_at_ms <= self._clock() < end_ms
 
-    async def _attest_once(self) -> AttestedKey:
-        if self._attempt is None:
-            self._attempt = asyncio.create_task(self._attest())
-            self._attempt.add_done_callback(self._settle)
-        attempt = self._attempt
-        try:
-            # One caller that gives up must not take the attempt away from the others.
-            return await asyncio.shield(attempt)
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if attempt.cancelled() and caller is not None and not caller.cancelling():
-                raise ClientClosed from None
-            raise
-
-    def _settle(self, attempt: asyncio.Task[AttestedKey]) -> None:
-        self._attempt = None
-        if not attempt.cancelled() and attempt.exception() is None:
-            self._key = attempt.result()
+    def _hold(self, key: AttestedKey) -> None:
+        self._key = key
 
     async def _attest(self) -> AttestedKey:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         async with deadline(self._timeout_s):
             query = {"nonce": nonce.hex()}
-            document = await self._gateway.get(PATH_ATTESTATION, MEDIA_ATTESTATION, MAX_DOCUMENT_BYTES, query)
-            keys = await self._gateway.get(PATH_KEYS, MEDIA_KEYS, MAX_KEYS_BYTES)
-        return self._terms.attest(document, keys, nonce=nonce, at_ms=self._clock())
+            evidence = await self._gateway.get(PATH_EVIDENCE, MEDIA_EVIDENCE, MAX_EVIDENCE_BYTES, query)
+        return self._terms.attest(evidence, nonce=nonce, at_ms=self._clock())

@@ -11,7 +11,8 @@
     ├── StaleKey             the gateway says, also after a new attestation, that the enclave's key is gone
     ├── SealBroken           a success that is not the sealed answer to this request: altered, foreign or plain bytes
     ├── AnswerTruncated      the answer ended before its last chunk
-    └── RequestRefused       the enclave's own refusal, from inside the seal (`.failure_code`, `.detail`)
+    ├── ReceiptRefused       the answer's receipt is missing or does not verify (`.rejection`): it is no complete answer
+    └── RequestRefused       the enclave's own refusal, from inside the seal (`.failure_code`, `.detail`, `.proof()`)
 
 Every error has a `code` (stable, for programs) and an `exit_code` (for the command line), and its text says what to
 do. No text holds a prompt, an answer, a key or anything that the gateway wrote, but for the ids of models that
@@ -22,6 +23,8 @@ from typing import ClassVar, Literal
 
 from attestation.advice import advice_on
 from attestation.errors import Rejected
+from attestation.proof_errors import ProofRejected
+from strongroom.client.proofs import Proof, Proven
 from strongroom.protocol.payloads import Failure, FailureCode
 from strongroom.protocol.problems import Problem
 
@@ -90,14 +93,23 @@ class AttestationRefused(StrongroomError):
         *,
         rejection: Rejected | None = None,
         unmet: Literal["kms-leg", "key-policy"] | None = None,
+        consequence: str = "nothing was sealed to it",
     ) -> None:
-        super().__init__(f"{reason}; nothing was sealed to it: {advice}")
+        super().__init__(f"{reason}; {consequence}: {advice}")
         self.rejection, self.unmet = rejection, unmet
+        self._finding, self._advice = reason, advice
 
     @classmethod
     def from_rejection(cls, rejection: Rejected) -> "AttestationRefused":
         """Wrap what the verifier raised."""
         return cls(str(rejection), advice_on(rejection.code), rejection=rejection)
+
+    def after_an_answer(self) -> "AttestationRefused":
+        """The same of an enclave that has answered already."""
+        consequence = "its answer was not accepted"
+        return AttestationRefused(
+            self._finding, self._advice, rejection=self.rejection, unmet=self.unmet, consequence=consequence
+        )
 
     @property
     def reason(self) -> str | None:
@@ -144,15 +156,34 @@ class AnswerTruncated(StrongroomError):
         super().__init__("expected the answer's last chunk, got an end before it: ask again")
 
 
-class RequestRefused(StrongroomError):
-    """The enclave refused, and said so inside the seal: its code of the fixed list and its sentence."""
+class ReceiptRefused(StrongroomError):
+    """The receipt is missing, does not verify or is another's: nothing vouches for the answer, which is not complete.
+
+    `rejection` is the verifier's own, None where the receipt itself is sound and belongs to something else.
+    """
+
+    code, exit_code = "receipt-refused", 11
+
+    def __init__(self, finding: str, rejection: ProofRejected | None = None) -> None:
+        super().__init__(f"receipt: {finding}; the answer is not complete: do not rely on any of it")
+        self.rejection = rejection
+
+    @property
+    def reason(self) -> str | None:
+        """The verifier's rejection code."""
+        return None if self.rejection is None else self.rejection.code.value
+
+
+class RequestRefused(Proven, StrongroomError):
+    """The enclave refused, and said so inside the seal: its code of the fixed list, its sentence, and a proof."""
 
     code, exit_code = "request-refused", 9
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, proof: Proof) -> None:
         super().__init__(f"the enclave refused the request, {failure.code}: {failure.detail}")
         self.failure_code: FailureCode = failure.code
         self.detail = failure.detail
+        self._proof = proof
 
     @property
     def reason(self) -> str:

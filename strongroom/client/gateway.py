@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 
 import aiohttp
 from yarl import URL
 
+from attestation.evidence import MAX_EVIDENCE_BYTES
 from strongroom.client.errors import (
     AnswerTruncated,
     ClientClosed,
@@ -17,7 +19,13 @@ from strongroom.client.errors import (
 )
 from strongroom.client.problem_bodies import MAX_PROBLEM_BYTES, parse_problem
 from strongroom.client.resolver import Resolver
-from strongroom.protocol.constants import MEDIA_PROBLEM, MEDIA_SEALED_REQUEST, PATH_SEALED
+from strongroom.protocol.constants import (
+    MEDIA_EVIDENCE,
+    MEDIA_PROBLEM,
+    MEDIA_SEALED_REQUEST,
+    PATH_EVIDENCE,
+    PATH_SEALED,
+)
 from strongroom.protocol.problems import Problem
 
 _HEADERS = {"User-Agent": "strongroom", "Accept-Encoding": "identity"}
@@ -50,6 +58,14 @@ class Reply:
         with _transport_errors(AnswerTruncated):
             return await self._response.content.readany()
 
+    async def read_whole(self, max_bytes: int) -> bytes:
+        """All of the body. Raises AnswerTruncated, and SealBroken beyond `max_bytes`."""
+        with _transport_errors(AnswerTruncated):
+            body = await _bounded(self._response, max_bytes)
+        if body is None:
+            raise SealBroken(f"expected an answer of at most {max_bytes} bytes, got a longer one")
+        return body
+
     def close(self) -> None:
         """Give the connection up unless the body was read to its end: the server sees that nobody listens."""
         self._response.close()
@@ -74,20 +90,35 @@ class Gateway:
                     raise GatewayProblem(response.status)
                 return body
 
-    async def post_sealed(self, message: bytes, accept: str) -> Reply:
-        """Send one sealed request, once. The caller closes the reply. Raises Unreachable."""
-        headers = {"Content-Type": MEDIA_SEALED_REQUEST, "Accept": accept}
-        with _transport_errors(Unreachable):
-            session = self._session()
-            return Reply(
-                await session.post(self._at(PATH_SEALED), data=message, headers=headers, allow_redirects=False)
-            )
+    async def evidence(self, digest: bytes) -> bytes:
+        """The evidence whose document has that digest, unverified. Raises Unreachable, GatewayProblem."""
+        return await self.get(f"{PATH_EVIDENCE}/{digest.hex()}", MEDIA_EVIDENCE, MAX_EVIDENCE_BYTES)
+
+    async def ask(self, message: bytes, media_type: str) -> Reply:
+        """Send one sealed request, once, for an answer of that media type. The caller closes the reply.
+
+        Raises Unreachable, and what `require` raises.
+        """
+        reply = await self._post(message, media_type)
+        try:
+            await reply.require(media_type)
+        except BaseException:
+            reply.close()
+            raise
+        return reply
 
     async def close(self) -> None:
         """Close every connection; the gateway cannot be used again."""
         self._closed = True
         if self._http is not None:
             await self._http.close()
+
+    async def _post(self, message: bytes, accept: str) -> Reply:
+        headers = {"Content-Type": MEDIA_SEALED_REQUEST, "Accept": accept}
+        with _transport_errors(Unreachable):
+            body = BytesIO(message)  # of bytes above 1 MiB aiohttp complains
+            sent = self._session().post(self._at(PATH_SEALED), data=body, headers=headers, allow_redirects=False)
+            return Reply(await sent)
 
     def _at(self, path: str) -> URL:
         return self._url.joinpath(path.lstrip("/"))

@@ -23,7 +23,7 @@ class KMSTerms:
     key_policy_sha384: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not all(_SHA384_HEX.fullmatch(str(each)) for each in self.key_policy_sha384.values()):
+        if not all(map(_is_sha384, self.key_policy_sha384.values())):
             raise InvalidArgument("key_policy_sha384: expected 96 hexadecimal digits for each key entry's id")
 
     def check(self, keys: KeyList) -> None:
@@ -37,6 +37,10 @@ class KMSTerms:
             )
         for entry_id, expected in self.key_policy_sha384.items():
             _check_key_policy(entry_id, expected.lower(), keys.key_policies)
+
+
+def _is_sha384(value: object) -> bool:
+    return isinstance(value, str) and _SHA384_HEX.fullmatch(value) is not None
 
 
 def _check_key_policy(entry_id: str, expected: str, policies: Mapping[str, bytes]) -> None:

@@ -16,7 +16,9 @@ from strongroom.protocol.constants import (
     REQUEST_ID_BYTES,
     SECRET_BYTES,
 )
-from strongroom.protocol.errors import ProtocolError, TooLarge, Truncated
+from strongroom.protocol.contents import request_content
+from strongroom.protocol.errors import ProtocolError, Truncated
+from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.names import Identifier
 from strongroom.protocol.payloads import Request, Task
 from strongroom.protocol.requests import seal_request
@@ -25,17 +27,19 @@ from strongroom.protocol.responses import ResponseOpener
 
 @dataclass(frozen=True, slots=True)
 class SealedRequest:
-    """The bytes to send, the secret that opens the answer, and the one media type the answer may have."""
+    """The bytes to send, and what its answer is held against: the secret, the content, the one media type."""
 
     message: bytes = field(repr=False)
     secret: bytes = field(repr=False)
+    content: bytes = field(repr=False)
+    """What its receipt must commit to: canonical CBOR of the task."""
     media_type: str
 
     @classmethod
     def seal(cls, key: AttestedKey, model: str, task: Task, *, stream: bool, at_ms: int) -> Self:
         """Seal `task` for that key and model, under a fresh request id and a fresh secret. Raises InvalidArgument."""
         secret = secrets.token_bytes(SECRET_BYTES)
-        try:
+        with sealing():
             message = seal_request(
                 Request(secret, stream, task),
                 key.configuration,
@@ -43,17 +47,29 @@ class SealedRequest:
                 at_ms=at_ms,
                 model=msgspec.convert(model, Identifier),
             )
-        except msgspec.ValidationError:
-            raise InvalidArgument("model: expected an id of lower-case letters, digits and . _ -") from None
-        except UnicodeEncodeError:
-            raise InvalidArgument("text: expected valid Unicode, got a lone surrogate") from None
-        except TooLarge as error:
-            raise InvalidArgument(str(error)) from None
-        return cls(message, secret, MEDIA_SEALED_STREAM if stream else MEDIA_SEALED_RESPONSE)
+        return cls(message, secret, request_content(task), MEDIA_SEALED_STREAM if stream else MEDIA_SEALED_RESPONSE)
+
+    @property
+    def head(self) -> SealedRequestHead:
+        """What the message says in the clear."""
+        return SealedRequestHead.read(self.message)[0]
 
     def opener(self) -> ResponseOpener:
         """What opens the answer to this request and no other."""
         return ResponseOpener(self.secret, self.message, self.media_type)
+
+
+@contextmanager
+def sealing() -> Iterator[None]:
+    """Translate what the protocol says of a request's parts, which are the caller's. Raises InvalidArgument."""
+    try:
+        yield
+    except msgspec.ValidationError:
+        raise InvalidArgument("model: expected an id of lower-case letters, digits and . _ -") from None
+    except UnicodeEncodeError:
+        raise InvalidArgument("text: expected valid Unicode, got a lone surrogate") from None
+    except ProtocolError as error:
+        raise InvalidArgument(str(error)) from None
 
 
 @contextmanager

@@ -6,18 +6,21 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
-from strongroom.client.attested import AttestedKey, Terms
+from strongroom.client.attested import AttestedKey
 from strongroom.client.contact import Contact
 from strongroom.client.deadlines import deadline
 from strongroom.client.errors import InvalidArgument, PolicyRequired, RequestRefused, StaleKey
 from strongroom.client.gateway import Gateway, Reply
 from strongroom.client.kms_terms import KMSTerms
 from strongroom.client.models import MAX_MODELS_BYTES, MEDIA_MODELS, ModelInfo, parse_models
-from strongroom.client.sealing import SealedRequest, opening
+from strongroom.client.proofs import Part, Proof
+from strongroom.client.reading import AnswerReader, WholeAnswer
+from strongroom.client.receipts import prove
+from strongroom.client.sealing import SealedRequest
+from strongroom.client.terms import Terms
+from strongroom.client.witnesses import Witnesses
 from strongroom.protocol.constants import PATH_MODELS
-from strongroom.protocol.events import decode_events
 from strongroom.protocol.payloads import Event, Failure, Task
-from strongroom.protocol.responses import ResponseOpener
 from strongroom.protocol.suites import Suite
 
 MAX_AGE_S = 900
@@ -57,7 +60,8 @@ class AttestedSession:
         terms = Terms(policy, anchor, allow_simulated, tuple(suites), kms_terms or KMSTerms())
         self._gateway = Gateway(url)
         self._contact = Contact(self._gateway, terms, timeout_s=timeout_s, max_age_s=max_age_s, clock=clock)
-        self._timeout_s, self._clock = timeout_s, clock
+        self._witnesses = Witnesses(self._gateway, terms, timeout_s=timeout_s, clock=clock)
+        self._policy, self._timeout_s, self._clock = policy, timeout_s, clock
 
     async def attest(self) -> AttestedKey:
         """The key that the next request is sealed to.
@@ -71,63 +75,57 @@ class AttestedSession:
         async with deadline(self._timeout_s):
             return parse_models(await self._gateway.get(PATH_MODELS, MEDIA_MODELS, MAX_MODELS_BYTES))
 
-    async def exchange(self, model: str, task: Task, *, stream: bool) -> AsyncGenerator[Event, None]:
-        """Seal, send, and yield the events of the answer as their chunks open; closing it closes the connection.
+    async def exchange(self, model: str, task: Task, *, stream: bool) -> AsyncGenerator[Part, None]:
+        """Seal, send, and yield the text of the answer as its chunks open; then what ends it, then its proof.
 
-        An end without an exception is the end of a whole answer. Raises RequestRefused for the enclave's own
-        refusal, SealBroken, AnswerTruncated, StaleKey, GatewayProblem, InvalidArgument, and what `attest` raises.
+        An answer without its proof is not complete. Closing closes the connection. Raises RequestRefused for the
+        enclave's own refusal, SealBroken, AnswerTruncated, ReceiptRefused, StaleKey, GatewayProblem, InvalidArgument,
+        and what `attest` raises.
         """
-        sealed, reply = await self._send(model, task, stream)
+        key, sealed, reply = await self._send(model, task, stream)
         try:
-            opener = sealed.opener()
-            while (bodies := await self._next_bodies(opener, reply)) is not None:
-                for body in bodies:
-                    for event in _events(body):
-                        yield event
+            reader = AnswerReader(sealed)
+            while (events := await self._next_events(reader, reply)) is not None:
+                for event in events:
+                    yield event
+            answer = reader.whole()
         finally:
             reply.close()
+        proof = await self._proof(key, sealed, answer)
+        if isinstance(answer.end, Failure):
+            raise RequestRefused(answer.end, proof)
+        for event in reader.held:
+            yield event
+        yield proof
 
     async def close(self) -> None:
         """Close every connection. The session cannot be used again."""
         await self._contact.close()
+        await self._witnesses.close()
         await self._gateway.close()
 
-    async def _send(self, model: str, task: Task, stream: bool) -> tuple[SealedRequest, Reply]:
+    async def _send(self, model: str, task: Task, stream: bool) -> tuple[AttestedKey, SealedRequest, Reply]:
         """Send once, and after a stale key once more to a key attested anew; nothing else is ever resent (R20)."""
         key = await self._contact.current()
         try:
-            return await self._send_to(key, model, task, stream)
+            return key, *await self._send_to(key, model, task, stream)
         except StaleKey:
             key = await self._contact.instead_of(key)
-            return await self._send_to(key, model, task, stream)
+            return key, *await self._send_to(key, model, task, stream)
 
     async def _send_to(self, key: AttestedKey, model: str, task: Task, stream: bool) -> tuple[SealedRequest, Reply]:
         sealed = SealedRequest.seal(key, model, task, stream=stream, at_ms=self._clock())
         async with deadline(self._timeout_s):
-            reply = await self._gateway.post_sealed(sealed.message, sealed.media_type)
-            try:
-                await reply.require(sealed.media_type)
-            except BaseException:
-                reply.close()
-                raise
-        return sealed, reply
+            return sealed, await self._gateway.ask(sealed.message, sealed.media_type)
 
-    async def _next_bodies(self, opener: ResponseOpener, reply: Reply) -> list[bytes] | None:
-        """The next chunks, or None at the end. Bytes that complete no chunk do not extend the deadline."""
+    async def _next_events(self, reader: AnswerReader, reply: Reply) -> list[Event] | None:
+        """What the next chunks bring, or None at the end. Bytes that complete no chunk do not extend the deadline."""
         async with deadline(self._timeout_s):
             while data := await reply.read():
-                with opening():
-                    if bodies := opener.feed(data):
-                        return bodies
-        with opening():
-            opener.finish()
+                if (events := reader.feed(data)) is not None:
+                    return events
         return None
 
-
-def _events(body: bytes) -> list[Event]:
-    with opening():
-        events = decode_events(body)
-    for event in events:
-        if isinstance(event, Failure):
-            raise RequestRefused(event)
-    return events
+    async def _proof(self, key: AttestedKey, sealed: SealedRequest, answer: WholeAnswer) -> Proof:
+        made_by = await self._witnesses.named(answer.head.document_digest, key)
+        return prove(sealed, answer, made_by, self._policy)

@@ -8,7 +8,7 @@ from typing import Literal, Self, Unpack, overload
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
 from strongroom.client.aio import AsyncChatStream, AsyncClient
-from strongroom.client.answers import ChatAnswer
+from strongroom.client.answers import ChatAnswer, Tensors, Vectors
 from strongroom.client.errors import ClientClosed
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.status import Status
@@ -28,7 +28,7 @@ class ChatStream:
 
     @property
     def answer(self) -> ChatAnswer:
-        """The whole answer. Raises AnswerTruncated unless the stream was read to its end."""
+        """The whole answer, its receipt verified. Raises AnswerTruncated unless the stream was read to its end."""
         return self._stream.answer
 
     def __iter__(self) -> Self:
@@ -120,11 +120,11 @@ class Client:
             return ChatStream(self._client.chat(prompt, model=model, stream=True, **options), self._loop)
         return self._loop.run(self._client.chat(prompt, model=model, **options))
 
-    def embed(self, texts: Sequence[str], *, model: str | None = None) -> list[list[float]]:
+    def embed(self, texts: Sequence[str], *, model: str | None = None) -> Vectors:
         """One vector for each text, in their order."""
         return self._loop.run(self._client.embed(texts, model=model))
 
-    def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> Tensors:
         """Run a tensor model on named inputs; all outputs by name."""
         return self._loop.run(self._client.infer(model, tensors))
 

@@ -10,13 +10,16 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 from strongroom.client import GatewayProblem, RequestRefused
 from strongroom.protocol.constants import MEDIA_SEALED_REQUEST
+from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.ways import WayIn
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.part import Part
 from tests.appliance.canary import Canary, Secret
@@ -87,13 +90,14 @@ def test_no_prompt_and_no_answer_is_found_at_the_host(tapped: TappedAppliance) -
 def test_positive_control_a_client_that_forgets_to_seal_is_found(tapped: TappedAppliance) -> None:
     canary = Canary()
     traffic = Tap.tcp(int(tapped.endpoint.url.rpartition(":")[2]))
+    head = SealedRequestHead(WayIn.KMS_ENVELOPE, bytes(32), bytes(16), 0, "tiny-decoder").to_bytes()
     for encoding in (canary.text.encode(), canary.text.encode().hex().encode()):
         request = urllib.request.Request(
-            f"http://127.0.0.1:{traffic.port}/v1/sealed", encoding, {"Content-Type": MEDIA_SEALED_REQUEST}
+            f"http://127.0.0.1:{traffic.port}/v1/sealed", head + encoding, {"Content-Type": MEDIA_SEALED_REQUEST}
         )
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(request)
-        assert caught.value.code == 400
+        assert caught.value.code == HTTPStatus.UNPROCESSABLE_ENTITY
         assert canary.count(caught.value.read()) == 0
     found = held_by_the_host(canary, tapped, traffic)
     traffic.close()

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
+from strongroom.cli.data_keys import generate_data_key
 from strongroom.cli.failures import CommandFailed
-from strongroom.cli.model import _generate_data_key
 from strongroom.models.tiny import build_tiny_tensor
 from tests.cli.running import failed, strongroom
 
@@ -37,12 +37,12 @@ def test_a_data_key_comes_from_the_key_asked_for(change: dict[str, Any], monkeyp
 
     monkeypatch.setattr(boto3, "client", lambda *_, **__: KMS())
     if not change:
-        assert _generate_data_key(ARN, {}, None, None) == (bytes(32), b"wrapped")
+        assert generate_data_key(ARN, {}, None, None) == (bytes(32), b"wrapped")
         return
     with pytest.raises(CommandFailed, match="expected a data key"):
-        _generate_data_key(ARN, {}, None, None)
+        generate_data_key(ARN, {}, None, None)
 
 
 def test_an_endpoint_that_is_no_address() -> None:
     with pytest.raises(CommandFailed, match="Invalid endpoint"):
-        _generate_data_key(ARN, {}, "nonsense", None)
+        generate_data_key(ARN, {}, "nonsense", None)

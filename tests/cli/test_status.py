@@ -1,49 +1,17 @@
 """`strongroom status`, and the terms that every command of the client takes."""
 
 import json
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from attestation.policy_file import dump_measurements
-from strongroom.client.loop_thread import LoopThread
 from strongroom.protocol.constants import PATH_SEALED
 from strongroom.protocol.kms_leg import KMSLeg
-from strongroom.simulator.pki import SimulatedPKI
-from tests.cli.running import failed, strongroom
+from tests.cli.running import failed
+from tests.cli.served import Served
 from tests.client.fake_enclave import KEY_POLICIES, FakeEnclave
-from tests.client.fake_gateway import FakeGateway
 
 MODELS, REQUESTS = (KEY_POLICIES[name].hex() for name in ("models", "requests"))
 PINNED = [f"--key-policy=models={MODELS.upper()}", f"--key-policy=requests={REQUESTS}"]
-
-
-@dataclass(frozen=True)
-class Served:
-    """An enclave with classical TLS to KMS behind a gateway, and the files that a client needs."""
-
-    gateway: FakeGateway
-    folder: Path
-    pki: SimulatedPKI
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        (self.folder / "policy.toml").write_text(dump_measurements([self.gateway.enclave.policy()]))
-        (self.folder / "root.pem").write_bytes(self.pki.root_pem())
-        trusted = ["--policy=policy.toml", "--trust-anchor=root.pem", "--allow-simulated"]
-        return strongroom(*arguments, f"--url={self.gateway.url}", *trusted, cwd=self.folder)
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    pki = SimulatedPKI.open(tmp_path / "pki")
-    loop, gateway = LoopThread(), FakeGateway(FakeEnclave(pki))
-    loop.run(gateway.start())
-    yield Served(gateway, tmp_path, pki)
-    loop.run(gateway.stop())
-    loop.close()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from strongroom.client.proofs import Proof
 from strongroom.client.session import AttestedSession
 from strongroom.protocol.payloads import ChatTask, Event, Message
 from tests.client.fake_enclave import Sealed
@@ -13,7 +14,10 @@ TASK = ChatTask([Message("user", "canary")])
 
 
 async def ask(session: AttestedSession, *, stream: bool = False) -> list[Event]:
-    return [event async for event in session.exchange("tiny-chat", TASK, stream=stream)]
+    """The events of an answer, whose proof came behind them."""
+    *events, proof = [part async for part in session.exchange("tiny-chat", TASK, stream=stream)]
+    assert isinstance(proof, Proof)
+    return [event for event in events if not isinstance(event, Proof)]
 
 
 def tampered(gateway: FakeGateway, tamper: Callable[[Sealed], Sealed]) -> Handler:

@@ -1,4 +1,7 @@
-"""A gateway for tests on a loopback port: honest by default; a handler in `faults` takes the place of a path's own."""
+"""A gateway for tests on a loopback port: honest by default; a handler in `faults` takes the place of a path's own.
+
+The path of evidence by a document's digest is BY_DIGEST, whatever the digest.
+"""
 
 import asyncio
 import json
@@ -8,11 +11,9 @@ from dataclasses import replace
 from aiohttp import web
 
 from strongroom.protocol.constants import (
-    MEDIA_ATTESTATION,
-    MEDIA_KEYS,
+    MEDIA_EVIDENCE,
     MEDIA_PROBLEM,
-    PATH_ATTESTATION,
-    PATH_KEYS,
+    PATH_EVIDENCE,
     PATH_MODELS,
     PATH_SEALED,
 )
@@ -20,6 +21,7 @@ from strongroom.protocol.problems import Problem
 from tests.client.fake_enclave import FakeEnclave, Sealed
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+BY_DIGEST = f"{PATH_EVIDENCE}/"
 MODELS = [{"id": f"tiny-{task}", "version": "1", "task": task, "manifest_sha384": "ab" * 48} for task in
           ("chat", "embed", "infer")]  # fmt: skip
 
@@ -55,19 +57,23 @@ class FakeGateway:
         if request.path == PATH_SEALED:
             self.messages.append(await request.read())
         routes: dict[str, Handler] = {
-            PATH_ATTESTATION: self.attestation,
-            PATH_KEYS: self.keys,
+            PATH_EVIDENCE: self.evidence,
+            BY_DIGEST: self.evidence_of,
             PATH_MODELS: self.models,
             PATH_SEALED: self.sealed,
         }
-        return await {**routes, **self.faults}[request.path](request)
+        path = BY_DIGEST if request.path.startswith(BY_DIGEST) else request.path
+        return await {**routes, **self.faults}[path](request)
 
-    async def attestation(self, request: web.BaseRequest) -> web.Response:
-        document = self.enclave.document(bytes.fromhex(request.query["nonce"]))
-        return web.Response(body=document, content_type=MEDIA_ATTESTATION)
+    async def evidence(self, request: web.BaseRequest) -> web.Response:
+        evidence = self.enclave.evidence(bytes.fromhex(request.query["nonce"]))
+        return web.Response(body=evidence, content_type=MEDIA_EVIDENCE)
 
-    async def keys(self, request: web.BaseRequest) -> web.Response:
-        return web.Response(body=self.enclave.keys, content_type=MEDIA_KEYS)
+    async def evidence_of(self, request: web.BaseRequest) -> web.StreamResponse:
+        digest = bytes.fromhex(request.path.removeprefix(BY_DIGEST))
+        if digest not in self.enclave.documents:
+            return problem(Problem.NOT_FOUND)
+        return web.Response(body=self.enclave.evidence_of(digest), content_type=MEDIA_EVIDENCE)
 
     async def models(self, request: web.BaseRequest) -> web.Response:
         return web.Response(body=json.dumps({"models": MODELS}).encode(), content_type="application/json")

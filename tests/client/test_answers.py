@@ -4,19 +4,41 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from attestation.policy import UnsafeAnyMeasurement
+from attestation.proofs.openings import Opening
+from attestation.proofs.verifier import verify_receipt
 from strongroom.client.answers import collect_chat, collect_tensors, collect_vectors
 from strongroom.client.errors import AnswerTruncated, SealBroken
+from strongroom.client.proofs import Part, Proof
 from strongroom.protocol.payloads import ChatEnd, Embeddings, Event, Outputs, TextDelta
 from strongroom.protocol.tensors import Tensor
+from tests.attestation import issuing
 
 END = ChatEnd("length", 1, 2)
 VECTORS = Embeddings(Tensor("float32", [2, 1], bytes.fromhex("0000803f00000040")))
 OUTPUTS = Outputs({"y": Tensor("int8", [1], b"1")})
 
 
-async def sent(events: Sequence[Event]) -> AsyncIterator[Event]:
+def proof() -> Proof:
+    """Some proof: what these events add up to is not its business."""
+    enclave = issuing.Enclave()
+    issued = enclave.issue()
+    return Proof(
+        issued.receipt,
+        verify_receipt(issued.receipt, enclave.verified()),
+        enclave.evidence,
+        Opening(issued.salts.request, issuing.REQUEST),
+        Opening(issued.salts.response, issuing.RESPONSE),
+        issued.salts.leaf,
+        UnsafeAnyMeasurement(),
+    )
+
+
+async def sent(events: Sequence[Event], *, proven: bool = True) -> AsyncIterator[Part]:
     for event in events:
         yield event
+    if proven:
+        yield proof()
 
 
 @pytest.mark.parametrize("events", [[END, END], [END, TextDelta("x")], [VECTORS], [OUTPUTS], [TextDelta("x"), OUTPUTS]])
@@ -72,3 +94,12 @@ async def test_no_events_at_all() -> None:
 
 async def test_outputs_by_name() -> None:
     assert await collect_tensors(sent([OUTPUTS])) == OUTPUTS.tensors
+
+
+async def test_no_answer_without_its_proof() -> None:
+    with pytest.raises(AnswerTruncated):
+        await collect_chat(sent([TextDelta("a"), END], proven=False))
+    with pytest.raises(AnswerTruncated):
+        await collect_vectors(sent([VECTORS], proven=False), 2)
+    with pytest.raises(AnswerTruncated):
+        await collect_tensors(sent([OUTPUTS], proven=False))

@@ -3,16 +3,19 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha384
 from typing import Any
 
 import pytest
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor
-from attestation.bindings import client_user_data, kms_user_data
+from attestation.bindings import kms_user_data, statement_user_data
 from attestation.errors import RejectionCode
+from attestation.evidence import Evidence
 from attestation.policy import Measurements, UnsafeAnyMeasurement
-from strongroom.client.attested import AttestedKey, Terms
+from strongroom.client.attested import AttestedKey
 from strongroom.client.errors import AttestationRefused
+from strongroom.client.terms import Terms
 from strongroom.protocol.keys import KeyConfiguration, KeyList
 from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.protocol.suites import Suite
@@ -32,12 +35,21 @@ class Case:
     clock: Clock
 
     def attest(
-        self, *, document: bytes | None = None, keys: bytes | None = None, after_ms: int = 0, **terms: Any
+        self,
+        *,
+        document: bytes | None = None,
+        keys: bytes | None = None,
+        receipt_key: bytes | None = None,
+        after_ms: int = 0,
+        **terms: Any,
     ) -> AttestedKey:
-        document = self.enclave.document(NONCE) if document is None else document
-        keys = self.enclave.keys if keys is None else keys
+        evidence = Evidence(
+            self.enclave.document(NONCE) if document is None else document,
+            self.enclave.keys if keys is None else keys,
+            self.enclave.point if receipt_key is None else receipt_key,
+        )
         demanded = replace(self.terms, **terms)
-        return demanded.attest(document, keys, nonce=NONCE, at_ms=self.clock.now_ms + after_ms)
+        return demanded.attest(evidence.to_bytes(), nonce=NONCE, at_ms=self.clock.now_ms + after_ms)
 
     def pinned(self, **values: bytes) -> Measurements:
         return Measurements({**self.enclave.policy().pcrs, **{int(name[3:]): value for name, value in values.items()}})
@@ -61,6 +73,10 @@ def test_the_honest_case(case: Case) -> None:
     assert (key.key_list.configurations, key.key_list.to_bytes()) == ((key.configuration,), case.enclave.keys)
     assert key.attested_at_ms == case.clock.now_ms
     assert key.verified.anchor == case.terms.anchor
+
+
+def bound(keys: bytes, enclave: FakeEnclave) -> bytes:
+    return statement_user_data(sha384(keys).digest(), enclave.point)
 
 
 Attack = Callable[[Case], object]
@@ -100,7 +116,10 @@ ATTACKS: dict[str, tuple[RejectionCode, Attack]] = {
         RejectionCode.BINDING_DIGEST,
         lambda case: case.attest(keys=case.enclave.keys[:-1] + bytes([case.enclave.keys[-1] ^ 1])),
     ),
-    "no keys": (RejectionCode.BINDING_DIGEST, lambda case: case.attest(keys=b"")),
+    "the receipt key of another boot": (
+        RejectionCode.BINDING_DIGEST,
+        lambda case: case.attest(receipt_key=case.another().point),
+    ),
     "a document made for kms": (
         RejectionCode.BINDING_PURPOSE,
         lambda case: case.attest(document=case.enclave.nsm.attest(user_data=kms_user_data(), nonce=NONCE)),
@@ -109,7 +128,7 @@ ATTACKS: dict[str, tuple[RejectionCode, Attack]] = {
         RejectionCode.PUBLIC_KEY_PRESENT,
         lambda case: case.attest(
             document=case.enclave.nsm.attest(
-                user_data=client_user_data(case.enclave.keys), nonce=NONCE, public_key=b"rsa"
+                user_data=bound(case.enclave.keys, case.enclave), nonce=NONCE, public_key=b"rsa"
             )
         ),
     ),
@@ -117,7 +136,7 @@ ATTACKS: dict[str, tuple[RejectionCode, Attack]] = {
         RejectionCode.BINDING_ABSENT,
         lambda case: case.attest(document=case.enclave.nsm.attest(nonce=NONCE)),
     ),
-    "no document": (RejectionCode.INPUT_SIZE, lambda case: case.attest(document=b"")),
+    "a document that is none": (RejectionCode.COSE_STRUCTURE, lambda case: case.attest(document=b"x")),
 }
 
 
@@ -144,7 +163,7 @@ def listing(configuration: KeyConfiguration) -> bytes:
 
 def test_x25519_only_when_asked(case: Case) -> None:
     weak = case.another(suites=[Suite.X25519])
-    given: dict[str, Any] = {"document": weak.document(NONCE), "keys": weak.keys}
+    given: dict[str, Any] = {"document": weak.document(NONCE), "keys": weak.keys, "receipt_key": weak.point}
     with pytest.raises(AttestationRefused, match="XWING") as caught:
         case.attest(**given)
     assert caught.value.rejection is None
@@ -155,14 +174,13 @@ def test_x25519_only_when_asked(case: Case) -> None:
 def test_the_clients_order_of_suites_decides(case: Case, suite: Suite) -> None:
     both = case.another(suites=[Suite.X25519, Suite.XWING])
     others = tuple(other for other in Suite if other is not suite)
-    key = case.attest(document=both.document(NONCE), keys=both.keys, suites=(suite, *others))
+    key = case.attest(document=both.document(NONCE), keys=both.keys, receipt_key=both.point, suites=(suite, *others))
     assert key.configuration.suite is suite
 
 
 @pytest.mark.parametrize(
     "keys",
     [
-        b"",
         b"SRK\x01",
         b"SRK\x02",
         listing(KeyConfiguration(Suite.XWING, bytes(31))),
@@ -171,7 +189,7 @@ def test_the_clients_order_of_suites_decides(case: Case, suite: Suite) -> None:
     ],
 )
 def test_unusable_keys_that_the_document_binds(case: Case, keys: bytes) -> None:
-    document = case.enclave.nsm.attest(user_data=client_user_data(keys), nonce=NONCE)
+    document = case.enclave.nsm.attest(user_data=bound(keys, case.enclave), nonce=NONCE)
     with pytest.raises(AttestationRefused) as caught:
         case.attest(document=document, keys=keys)
     assert caught.value.rejection is None
@@ -180,12 +198,18 @@ def test_unusable_keys_that_the_document_binds(case: Case, keys: bytes) -> None:
 def test_nobody_else_makes_an_attested_key(case: Case) -> None:
     key = case.attest()
     with pytest.raises(TypeError, match="from_verified"):
-        AttestedKey(key.configuration, key.key_list, key.verified, object())
+        AttestedKey(key.configuration, key.key_list, key.evidence, key.verified, object())
     with pytest.raises(TypeError, match="VerifiedDocument"):
-        AttestedKey.from_verified(key.verified.document, case.enclave.keys)  # type: ignore[arg-type]  # the point
+        AttestedKey.from_verified(key.verified.document, key.evidence)  # type: ignore[arg-type]  # the point
 
 
 def test_a_replaced_key_is_refused(case: Case) -> None:
     forged = KeyConfiguration(Suite.XWING, secrets.token_bytes(1216))
     with pytest.raises(TypeError, match="from_verified"):
         replace(case.attest(), configuration=forged, guard=object())
+
+
+@pytest.mark.parametrize("evidence", [b"", b"SRE\x01", b"SRE\x02" + bytes(80), b"SRE\x01" + b"\xff" * 80])
+def test_bytes_that_are_no_evidence(case: Case, evidence: bytes) -> None:
+    with pytest.raises(AttestationRefused, match="evidence-form"):
+        case.terms.attest(evidence, nonce=NONCE, at_ms=case.clock.now_ms)

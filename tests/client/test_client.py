@@ -8,7 +8,7 @@ import pytest
 from attestation.anchors import SimulatedTrustAnchor
 from strongroom.client.aio import AsyncClient
 from strongroom.client.errors import AnswerTruncated, ClientClosed, GatewayProblem, InvalidArgument, RequestRefused
-from strongroom.protocol.constants import PATH_ATTESTATION, PATH_MODELS, PATH_SEALED
+from strongroom.protocol.constants import PATH_EVIDENCE, PATH_MODELS, PATH_SEALED
 from strongroom.protocol.payloads import ChatTask, Message
 from strongroom.protocol.tensors import Tensor
 from tests.client.fake_enclave import FAILURE, PIECES
@@ -136,7 +136,7 @@ async def test_a_model_id_out_of_form_is_never_sent(client: AsyncClient, gateway
 
 
 async def test_a_request_above_the_limit_is_never_sent(client: AsyncClient, gateway: FakeGateway) -> None:
-    big = Tensor("uint8", [5 << 20], bytes(5 << 20))
+    big = Tensor("uint8", [17 << 20], bytes(17 << 20))
     with pytest.raises(InvalidArgument, match="at most"):
         await client.infer("m", {"x": big})
     assert gateway.messages == []
@@ -194,4 +194,4 @@ async def test_many_at_once_share_one_attestation(client: AsyncClient, gateway: 
     ids = {head.request_id for head, _ in gateway.enclave.opened}
     secrets = {request.secret for _, request in gateway.enclave.opened}
     assert len(ids) == len(secrets) == 20
-    assert gateway.count(PATH_ATTESTATION) == 1
+    assert gateway.count(PATH_EVIDENCE) == 1

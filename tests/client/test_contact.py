@@ -1,12 +1,14 @@
 """First contact and every later one: fresh nonces, bounded reads, one attestation for all who wait."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from attestation.errors import RejectionCode
+from attestation.evidence import Evidence
 from strongroom.client.errors import (
     AttestationRefused,
     ClientClosed,
@@ -16,11 +18,9 @@ from strongroom.client.errors import (
 )
 from strongroom.client.session import MAX_AGE_S, AttestedSession
 from strongroom.protocol.constants import (
-    MEDIA_ATTESTATION,
-    MEDIA_KEYS,
+    MEDIA_EVIDENCE,
     MEDIA_PROBLEM,
-    PATH_ATTESTATION,
-    PATH_KEYS,
+    PATH_EVIDENCE,
     PATH_SEALED,
 )
 from strongroom.protocol.problems import Problem
@@ -37,9 +37,9 @@ async def test_every_attestation_asks_with_a_nonce_of_its_own(
 
     async def note(request: web.BaseRequest) -> web.Response:
         nonces.append(request.query["nonce"])
-        return await gateway.attestation(request)
+        return await gateway.evidence(request)
 
-    gateway.faults[PATH_ATTESTATION] = note
+    gateway.faults[PATH_EVIDENCE] = note
     await session.attest()
     clock.now_ms += MAX_AGE_S * 1000
     await session.attest()
@@ -48,8 +48,8 @@ async def test_every_attestation_asks_with_a_nonce_of_its_own(
 
 
 async def test_a_replayed_document_is_refused(new_session: NewSession, gateway: FakeGateway) -> None:
-    replayed = gateway.enclave.document(bytes(32))
-    gateway.faults[PATH_ATTESTATION] = respond(body=replayed, media_type=MEDIA_ATTESTATION)
+    replayed = gateway.enclave.evidence(bytes(32))
+    gateway.faults[PATH_EVIDENCE] = respond(body=replayed, media_type=MEDIA_EVIDENCE)
     with pytest.raises(AttestationRefused) as caught:
         await new_session().attest()
     assert caught.value.rejection is not None
@@ -57,21 +57,24 @@ async def test_a_replayed_document_is_refused(new_session: NewSession, gateway: 
 
 
 async def test_keys_swapped_on_the_way(session: AttestedSession, gateway: FakeGateway, pki: SimulatedPKI) -> None:
-    gateway.faults[PATH_KEYS] = respond(body=FakeEnclave(pki).keys, media_type=MEDIA_KEYS)
+    async def swap(request: web.BaseRequest) -> web.Response:
+        honest = Evidence.from_bytes(gateway.enclave.evidence(bytes.fromhex(request.query["nonce"])))
+        swapped = replace(honest, key_list=FakeEnclave(pki).keys)
+        return web.Response(body=swapped.to_bytes(), content_type=MEDIA_EVIDENCE)
+
+    gateway.faults[PATH_EVIDENCE] = swap
     with pytest.raises(AttestationRefused, match="binding-digest"):
         await session.attest()
     assert gateway.messages == []
 
 
-@pytest.mark.parametrize("path", [PATH_ATTESTATION, PATH_KEYS])
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
         (respond(body=b"<html>", media_type="text/html"), 200),
         (respond(body=b"x"), 200),
-        (respond(body=bytes(33 << 10), media_type=MEDIA_ATTESTATION), 200),
-        (respond(body=bytes(17 << 10), media_type=MEDIA_KEYS), 200),
-        (respond(body=b"x", media_type=MEDIA_ATTESTATION + "; v=2"), 200),
+        (respond(body=bytes(49 << 10), media_type=MEDIA_EVIDENCE), 200),
+        (respond(body=b"x", media_type=MEDIA_EVIDENCE + "; v=2"), 200),
         (respond(204), 204),
         (respond(302, Location="/elsewhere"), 302),
         (respond(307, Location="/elsewhere"), 307),
@@ -80,9 +83,9 @@ async def test_keys_swapped_on_the_way(session: AttestedSession, gateway: FakeGa
     ],
 )
 async def test_answers_that_are_no_evidence(
-    session: AttestedSession, gateway: FakeGateway, path: str, answer: Any, status: int
+    session: AttestedSession, gateway: FakeGateway, answer: Any, status: int
 ) -> None:
-    gateway.faults[path] = answer
+    gateway.faults[PATH_EVIDENCE] = answer
     with pytest.raises(GatewayProblem) as caught:
         await session.attest()
     assert (caught.value.status, caught.value.problem) == (status, None)
@@ -92,30 +95,30 @@ async def test_answers_that_are_no_evidence(
 
 async def test_evidence_without_end_is_not_read(session: AttestedSession, gateway: FakeGateway) -> None:
     async def endless(request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": MEDIA_ATTESTATION})
+        response = web.StreamResponse(headers={"Content-Type": MEDIA_EVIDENCE})
         await response.prepare(request)
         while True:
             await response.write(bytes(8 << 10))
 
-    gateway.faults[PATH_ATTESTATION] = endless
+    gateway.faults[PATH_EVIDENCE] = endless
     with pytest.raises(GatewayProblem):
         await session.attest()
 
 
 async def test_a_compressed_document_is_not_unpacked(session: AttestedSession, gateway: FakeGateway) -> None:
     async def compressed(request: web.BaseRequest) -> web.StreamResponse:
-        response = await gateway.attestation(request)
+        response = await gateway.evidence(request)
         response.enable_compression(web.ContentCoding.deflate)
         return response
 
-    gateway.faults[PATH_ATTESTATION] = compressed
+    gateway.faults[PATH_EVIDENCE] = compressed
     with pytest.raises(AttestationRefused):
         await session.attest()
 
 
 @pytest.mark.parametrize("known", [Problem.NOT_READY, Problem.ENCLAVE_UNREACHABLE, Problem.ENCLAVE_TIMED_OUT])
 async def test_a_problem_is_named(session: AttestedSession, gateway: FakeGateway, known: Problem) -> None:
-    gateway.faults[PATH_KEYS] = respond(int(known.status), known.to_bytes(), MEDIA_PROBLEM)
+    gateway.faults[PATH_EVIDENCE] = respond(int(known.status), known.to_bytes(), MEDIA_PROBLEM)
     with pytest.raises(GatewayProblem, match=known.detail) as caught:
         await session.attest()
     assert caught.value.problem is known
@@ -127,10 +130,10 @@ async def test_a_stale_key_where_no_key_was_used_is_the_gateways_problem(
     async def stale(request: web.BaseRequest) -> web.Response:
         return problem(Problem.STALE_KEY)
 
-    gateway.faults[PATH_ATTESTATION] = stale
+    gateway.faults[PATH_EVIDENCE] = stale
     with pytest.raises(GatewayProblem):
         await session.attest()
-    assert gateway.seen == [PATH_ATTESTATION]
+    assert gateway.seen == [PATH_EVIDENCE]
 
 
 async def test_a_key_is_kept_until_it_is_too_old(session: AttestedSession, gateway: FakeGateway, clock: Clock) -> None:
@@ -139,7 +142,7 @@ async def test_a_key_is_kept_until_it_is_too_old(session: AttestedSession, gatew
     assert await session.attest() is first
     clock.now_ms += 1
     assert await session.attest() is not first
-    assert gateway.count(PATH_ATTESTATION) == 2
+    assert gateway.count(PATH_EVIDENCE) == 2
 
 
 async def test_a_key_is_not_kept_beyond_its_certificates(
@@ -172,16 +175,16 @@ async def test_a_policy_that_ceased_to_match_is_noticed(
 async def test_fifty_callers_attest_once(session: AttestedSession, gateway: FakeGateway) -> None:
     keys = await asyncio.gather(*(session.attest() for _ in range(50)))
     assert len({id(key) for key in keys}) == 1
-    assert gateway.count(PATH_ATTESTATION) == gateway.count(PATH_KEYS) == 1
+    assert gateway.count(PATH_EVIDENCE) == 1
 
 
 async def test_fifty_callers_share_a_failure_and_the_next_one_tries_again(
     session: AttestedSession, gateway: FakeGateway
 ) -> None:
-    gateway.faults[PATH_KEYS] = respond(503)
+    gateway.faults[PATH_EVIDENCE] = respond(503)
     outcomes = await asyncio.gather(*(session.attest() for _ in range(50)), return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {GatewayProblem}
-    assert gateway.count(PATH_ATTESTATION) == 1
+    assert gateway.count(PATH_EVIDENCE) == 1
     gateway.faults.clear()
     await session.attest()
 
@@ -194,9 +197,9 @@ async def test_one_caller_that_gives_up_does_not_take_the_attempt_away(
     async def hold(request: web.BaseRequest) -> web.Response:
         gateway.stalled.set()
         await release.wait()
-        return await gateway.keys(request)
+        return await gateway.evidence(request)
 
-    gateway.faults[PATH_KEYS] = hold
+    gateway.faults[PATH_EVIDENCE] = hold
     impatient, patient = asyncio.create_task(session.attest()), asyncio.create_task(session.attest())
     await asyncio.wait_for(gateway.stalled.wait(), 5)
     impatient.cancel()
@@ -204,11 +207,11 @@ async def test_one_caller_that_gives_up_does_not_take_the_attempt_away(
         await impatient
     release.set()
     assert await patient is await session.attest()
-    assert gateway.count(PATH_ATTESTATION) == 1
+    assert gateway.count(PATH_EVIDENCE) == 1
 
 
 async def test_closing_ends_an_attempt_and_tells_who_waits(session: AttestedSession, gateway: FakeGateway) -> None:
-    gateway.faults[PATH_ATTESTATION] = gateway.stall
+    gateway.faults[PATH_EVIDENCE] = gateway.stall
     waiting = asyncio.create_task(session.attest())
     await asyncio.wait_for(gateway.stalled.wait(), 5)
     await session.close()
@@ -217,9 +220,8 @@ async def test_closing_ends_an_attempt_and_tells_who_waits(session: AttestedSess
     await asyncio.wait_for(gateway.gone.wait(), 5)
 
 
-@pytest.mark.parametrize("path", [PATH_ATTESTATION, PATH_KEYS])
-async def test_a_silent_gateway(new_session: NewSession, gateway: FakeGateway, path: str) -> None:
-    gateway.faults[path] = gateway.stall
+async def test_a_silent_gateway(new_session: NewSession, gateway: FakeGateway) -> None:
+    gateway.faults[PATH_EVIDENCE] = gateway.stall
     with pytest.raises(TimedOut, match=r"0\.05 s"):
         await new_session(timeout_s=0.05).attest()
 
@@ -233,7 +235,7 @@ async def test_a_dead_gateway(new_session: NewSession, gateway: FakeGateway) -> 
 
 
 async def test_nothing_is_sealed_before_evidence(session: AttestedSession, gateway: FakeGateway) -> None:
-    gateway.faults[PATH_ATTESTATION] = respond(500)
+    gateway.faults[PATH_EVIDENCE] = respond(500)
     with pytest.raises(GatewayProblem):
         await session.attest()
     assert PATH_SEALED not in gateway.seen

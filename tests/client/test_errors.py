@@ -5,6 +5,7 @@ import re
 import pytest
 
 from attestation.errors import Rejected, RejectionCode
+from attestation.proof_errors import ProofCode, ProofRejected
 from strongroom import client
 from strongroom.client import errors
 from strongroom.client.errors import StrongroomError
@@ -25,7 +26,8 @@ EXAMPLES = [
     errors.StaleKey(),
     errors.SealBroken("expected 200"),
     errors.AnswerTruncated(),
-    errors.RequestRefused(Failure("busy", "Try again.")),
+    errors.ReceiptRefused("expected one, got none", ProofRejected(ProofCode.SIGNATURE, "mine", "another")),
+    errors.RequestRefused(Failure("busy", "Try again."), proof=None),  # type: ignore[arg-type]  # unused here
 ]
 
 

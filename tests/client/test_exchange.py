@@ -32,7 +32,8 @@ async def test_an_honest_exchange(session: AttestedSession, gateway: FakeGateway
 
     gateway.faults[PATH_SEALED] = note
     events = await ask(session, stream=stream)
-    assert events == [*(TextDelta(piece) for piece in PIECES), ChatEnd("stop", 7, 6)]
+    pieces = PIECES if stream else ["".join(PIECES)]
+    assert events == [*(TextDelta(piece) for piece in pieces), ChatEnd("stop", 7, 6)]
     assert headers[0]["Content-Type"] == MEDIA_SEALED_REQUEST
     assert b"canary" not in gateway.messages[0]
     head, request = gateway.enclave.opened[0]

@@ -12,15 +12,18 @@ from strongroom.client.errors import (
 )
 from strongroom.client.session import AttestedSession
 from strongroom.protocol.constants import (
-    PATH_ATTESTATION,
+    PATH_EVIDENCE,
     PATH_SEALED,
 )
 from strongroom.protocol.messages import SealedRequestHead
+from strongroom.protocol.payloads import ChatEnd, TextDelta
 from strongroom.protocol.problems import Problem
 from strongroom.simulator.pki import SimulatedPKI
 from tests.client.asking import ask
 from tests.client.fake_enclave import PIECES, Clock, FakeEnclave
 from tests.client.fake_gateway import FakeGateway, problem
+
+ANSWER = [TextDelta("".join(PIECES)), ChatEnd("stop", 7, len(PIECES))]
 
 
 async def test_a_restart_costs_one_resend_with_a_new_id_and_secret(
@@ -28,11 +31,11 @@ async def test_a_restart_costs_one_resend_with_a_new_id_and_secret(
 ) -> None:
     await session.attest()
     gateway.enclave = FakeEnclave(pki, clock=clock)
-    assert len(await ask(session)) == len(PIECES) + 1
+    assert await ask(session) == ANSWER
     first, second = (SealedRequestHead.read(message)[0] for message in gateway.messages)
     assert first.request_id != second.request_id
     assert first.key_id != second.key_id
-    assert gateway.count(PATH_ATTESTATION) == 2
+    assert gateway.count(PATH_EVIDENCE) == 2
 
 
 async def test_a_forged_stale_key_gets_nothing_twice(session: AttestedSession, gateway: FakeGateway) -> None:
@@ -58,7 +61,7 @@ async def test_a_second_stale_key_is_the_end(session: AttestedSession, gateway: 
     with pytest.raises(StaleKey):
         await ask(session)
     assert len(gateway.messages) == 2
-    assert gateway.count(PATH_ATTESTATION) == 2
+    assert gateway.count(PATH_EVIDENCE) == 2
 
 
 async def test_a_restart_into_another_image_gets_nothing(
@@ -79,8 +82,8 @@ async def test_fifty_callers_after_a_restart_attest_once(
     await session.attest()
     gateway.enclave = FakeEnclave(pki, clock=clock)
     answers = await asyncio.gather(*(ask(session) for _ in range(50)))
-    assert {len(answer) for answer in answers} == {len(PIECES) + 1}
-    assert gateway.count(PATH_ATTESTATION) == 2
+    assert answers == [ANSWER] * 50
+    assert gateway.count(PATH_EVIDENCE) == 2
     assert len(gateway.messages) == 100
     assert len(set(gateway.messages)) == 100
 
@@ -105,7 +108,7 @@ async def test_a_late_stale_key_costs_no_further_attestation(
     await ask(session)
     release.set()
     await late
-    assert gateway.count(PATH_ATTESTATION) == 2
+    assert gateway.count(PATH_EVIDENCE) == 2
 
 
 @pytest.mark.parametrize("known", [known for known in Problem if known is not Problem.STALE_KEY])

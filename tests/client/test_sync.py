@@ -13,7 +13,7 @@ from attestation.anchors import SimulatedTrustAnchor
 from strongroom.client.errors import AnswerTruncated, AttestationRefused, ClientClosed, TimedOut
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.sync import Client
-from strongroom.protocol.constants import PATH_ATTESTATION, PATH_SEALED
+from strongroom.protocol.constants import PATH_EVIDENCE, PATH_SEALED
 from strongroom.protocol.tensors import Tensor
 from strongroom.simulator.pki import SimulatedPKI
 from tests.client.fake_enclave import PIECES, FakeEnclave
@@ -89,7 +89,7 @@ def test_many_threads_share_one_client_and_one_attestation(client: Client, gatew
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.chat("Where?", model="m").text, range(24)))
     assert set(answers) == {TEXT}
-    assert gateway.count(PATH_ATTESTATION) == 1
+    assert gateway.count(PATH_EVIDENCE) == 1
 
 
 def test_an_interruption_cancels_the_call(client: Client, served: tuple[FakeGateway, LoopThread]) -> None:
@@ -126,7 +126,7 @@ def test_closing_ends_a_call_of_another_thread(
     served: tuple[FakeGateway, LoopThread], anchor: SimulatedTrustAnchor
 ) -> None:
     gateway, loop = served
-    gateway.faults[PATH_ATTESTATION] = gateway.stall
+    gateway.faults[PATH_EVIDENCE] = gateway.stall
     client = Client(gateway.url, policy=gateway.enclave.policy(), anchor=anchor, allow_simulated=True)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.chat, "Where?", model="m")

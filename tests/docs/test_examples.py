@@ -122,7 +122,11 @@ def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_pa
 def test_every_command_shown_exists_with_its_options(page: Path) -> None:
     for arguments in commands(page):
         words = [word for word in arguments[1:] if not word.startswith("-")]
-        name = words[:2] if words[0] in ("deployment", "eif", "kms", "model", "policy", "simulator") else words[:1]
+        name = (
+            words[:2]
+            if words[0] in ("audit", "deployment", "eif", "kms", "model", "policy", "receipt", "simulator")
+            else words[:1]
+        )
         text = run(["strongroom", *name, "--help"], ROOT).stdout
         for option in (word.partition("=")[0] for word in arguments if word.startswith("--")):
             assert option in text, f"{' '.join(name)} has no {option}"

@@ -1,0 +1,29 @@
+"""Answers as JSON: one line, tensors in base64."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from strongroom.client.answers import Answer
+
+
+def fields_of(answer: "Answer") -> dict[str, object]:
+    """What `chat`, `embed` and `infer` print."""
+    from strongroom.client.answers import ChatAnswer, Vectors
+
+    if isinstance(answer, ChatAnswer):
+        return {
+            "text": answer.text,
+            "finish": answer.finish,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+        }
+    if isinstance(answer, Vectors):
+        return {"vectors": list(answer)}
+    return {"outputs": dict(answer)}
+
+
+def to_json(answer: "Answer", **others: object) -> str:
+    """One line; `others` come first."""
+    return msgspec.json.encode({**others, **fields_of(answer)}).decode()
