@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
 $(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
-.PHONY: env demo check test lock peers vectors js mutation selftest fuzz eif ci-deps clean
+.PHONY: env demo check test lock peers vectors js mutation mutated selftest fuzz eif ci-deps clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list

@@ -1,0 +1,1 @@
+"""The evil parent: the real client against real enclaves of the simulator, through a gateway that lies."""

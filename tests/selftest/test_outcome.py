@@ -1,0 +1,47 @@
+"""The verdict: one thing that is wrong, whatever it is, fails the run."""
+
+import json
+
+import pytest
+
+from strongroom.selftest.catalogue import ATTACKS
+from strongroom.selftest.outcome import Outcome
+
+
+def passed() -> Outcome:
+    outcome = Outcome(seed=1, honest=3, control_caught=True)
+    for attack in ATTACKS:
+        outcome.add(attack, fooled=False)
+    return outcome
+
+
+def test_the_json_of_a_run_that_passed() -> None:
+    said = json.loads(json.dumps(passed().to_json()))
+    assert (said["passed"], said["accepted"], said["trials"]) == (True, 0, len(ATTACKS))
+    assert (said["honest_ok"], said["control_caught"], said["simulated"]) == (True, True, True)
+    assert [attack["name"] for attack in said["attacks"]] == [attack.name for attack in ATTACKS]
+    assert all(attack["trials"] == 1 and attack["accepted"] == 0 and attack["threat"] for attack in said["attacks"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"honest": 0}, {"honest_failed": 1}, {"control_caught": False}, {"faults": ["unclear"]}]
+)
+def test_one_thing_that_is_wrong_fails_the_run(wrong: dict[str, object]) -> None:
+    outcome = passed()
+    for name, value in wrong.items():
+        setattr(outcome, name, value)
+    assert not outcome.passed
+    assert outcome.to_json()["passed"] is False
+
+
+def test_one_accepted_trial_fails_the_run() -> None:
+    outcome = passed()
+    outcome.add(ATTACKS[3], fooled=True)
+    assert not outcome.passed
+    assert outcome.accepted == outcome.fooled[ATTACKS[3].name] == 1
+
+
+def test_few_faults_of_many_are_shown() -> None:
+    outcome = passed()
+    outcome.faults += ["unclear"] * 100
+    assert len(outcome.shown_faults) == 20
