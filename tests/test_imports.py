@@ -28,7 +28,15 @@ def loaded(modules: set[str], *names: str) -> set[str]:
 
 PLAINTEXT = tuple(f"strongroom.protocol.{name}" for name in ("payloads", "requests", "responses", "events", "weights"))
 HEAVY = ("cryptography", "boto3", "onnxruntime", "numpy", "aiohttp", "fastapi", "moto", "rich", "asyncio", "msgspec")
-HOST = ("parent", "proxy", "strongroom.client", "strongroom.simulator", "strongroom.cli", "strongroom.models", "strongroom.selftest")
+HOST = (
+    "parent",
+    "proxy",
+    "strongroom.client",
+    "strongroom.simulator",
+    "strongroom.cli",
+    "strongroom.models",
+    "strongroom.selftest",
+)
 
 
 @pytest.mark.parametrize(
