@@ -2,8 +2,9 @@
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from strongroom.protocol.constants import DOCUMENT_DIGEST_BYTES, KEY_ID_BYTES, REQUEST_ID_BYTES, SALT_BYTES, TAG_BYTES
 from strongroom.protocol.errors import Malformed
@@ -14,14 +15,14 @@ _MODEL_ID = re.compile(rb"[a-z0-9][a-z0-9._-]{0,63}")
 _REQUEST_MAGIC = b"SRQ\x01"
 _REQUEST_HEAD = struct.Struct(f">4sH{KEY_ID_BYTES}s{REQUEST_ID_BYTES}sQB")  # then the model's id
 _RESPONSE_MAGIC = b"SRS\x01"
+_RESPONSE_HEAD = struct.Struct(f">4sH{REQUEST_ID_BYTES}s{SALT_BYTES}s{DOCUMENT_DIGEST_BYTES}s")
 _WEIGHTS_MAGIC = b"SRW\x01"
 WEIGHTS_CHUNK_BYTES = 1 << 20
 MAX_WEIGHTS_BYTES = 1 << 42  # a manifest's files are at most 32 of 64 GiB each
 MAX_WRAPPED_KEY_BYTES = 6144
 
 
-@dataclass(frozen=True)
-class SealedRequestHead:
+class SealedRequestHead(msgspec.Struct, frozen=True):
     """The head of a sealed request: 63 bytes and the model's id. All of it is bound by the seal."""
 
     suite: WayIn
@@ -61,11 +62,10 @@ class SealedRequestHead:
         return cls(way_in, key_id, request_id, timestamp_ms, model.decode()), end
 
 
-@dataclass(frozen=True)
-class SealedResponseHead:
+class SealedResponseHead(msgspec.Struct, frozen=True):
     """The head of a sealed response: 102 bytes, the enclave's salt among them (R2)."""
 
-    SIZE_BYTES = 4 + 2 + REQUEST_ID_BYTES + SALT_BYTES + DOCUMENT_DIGEST_BYTES
+    SIZE_BYTES = _RESPONSE_HEAD.size
 
     suite: WayIn
     request_id: bytes
@@ -82,16 +82,15 @@ class SealedResponseHead:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Parse exactly SIZE_BYTES; raise Malformed or Unsupported."""
-        reader = Reader(data, "sealed response")
-        reader.magic(_RESPONSE_MAGIC)
-        suite, request_id = WayIn.from_id(reader.integer(2)), reader.take(REQUEST_ID_BYTES)
-        head = cls(suite, request_id, reader.take(SALT_BYTES), reader.take(DOCUMENT_DIGEST_BYTES))
-        reader.end()
-        return head
+        if len(data) != cls.SIZE_BYTES:
+            raise Malformed(f"sealed response: expected a head of {cls.SIZE_BYTES} bytes, got {len(data)}")
+        magic, suite, request_id, salt, document_digest = _RESPONSE_HEAD.unpack(data)
+        if magic != _RESPONSE_MAGIC:
+            raise Malformed(f"sealed response: expected it to begin with {_RESPONSE_MAGIC.hex()}, got {magic.hex()}")
+        return cls(WayIn.from_id(suite), request_id, salt, document_digest)
 
 
-@dataclass(frozen=True)
-class SealedWeightsHead:
+class SealedWeightsHead(msgspec.Struct, frozen=True):
     """The head of a sealed model: whose weights they are, how long, and the data key, wrapped by KMS, that opens them.
 
     The length fixes where each chunk lies, so that any run of chunks (a segment) can travel on its own.

@@ -13,6 +13,7 @@ from strongroom.protocol.tensors import Tensor
 
 MAX_TEXT_CHARACTERS = 64 << 10
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARACTERS)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,8 +77,8 @@ class ChatEnd(Struct, frozen=True, forbid_unknown_fields=True, tag="end", tag_fi
     """The last event of a chat: why it stopped, and the counts of tokens."""
 
     finish: Literal["stop", "length"]
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: Count
+    completion_tokens: Count
 
 
 class Embeddings(Struct, frozen=True, forbid_unknown_fields=True, tag="embeddings", tag_field="event"):

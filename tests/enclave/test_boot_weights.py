@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -196,7 +195,7 @@ async def test_a_head_is_whole_and_alone(monkeypatch: pytest.MonkeyPatch, head: 
     assert enclave.codes == ["malformed-input"]
 
 
-OTHER_HEADS = [replace(MODEL.cipher.head, model="small"), replace(MODEL.cipher.head, version="2")]
+OTHER_HEADS = [structs.replace(MODEL.cipher.head, model="small"), structs.replace(MODEL.cipher.head, version="2")]
 
 
 @pytest.mark.parametrize("head", OTHER_HEADS, ids=["of another model", "of another version"])

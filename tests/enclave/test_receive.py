@@ -5,7 +5,6 @@ import random
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -177,7 +176,7 @@ async def test_the_key_entry_of_another_tenant_or_purpose_opens_nothing(change: 
 
 
 async def test_a_wrong_total_opens_nothing() -> None:
-    head = replace(MODEL.cipher.head, plaintext_bytes=MODEL.cipher.head.plaintext_bytes + 1)
+    head = structs.replace(MODEL.cipher.head, plaintext_bytes=MODEL.cipher.head.plaintext_bytes + 1)
     cipher = WeightsCipher(head, DATA_KEY, ARN, context_of("big"))
     with pytest.raises(OpenFailed):
         await WeightsReceiver(MODEL.entry, cipher).receive(0, in_pieces(MODEL.segment(0, 4)))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attestation.documents import AttestationDocument
-from attestation.errors import Rejected
 from attestation.evidence import Evidence
 from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.receipts import ReceiptSalts, commitment
+from strongroom.client.attested import AttestedKey
+from strongroom.client.errors import AttestationRefused
 from strongroom.protocol import canonical
 from strongroom.protocol.audit import AuditPage
 from strongroom.protocol.contents import request_content, response_content, split_receipt
 from strongroom.protocol.envelopes import entry_id, read_envelope
-from strongroom.protocol.errors import ProtocolError, Unsupported
+from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.events import decode_events
 from strongroom.protocol.keys import KeyConfiguration, KeyList
 from strongroom.protocol.messages import SealedRequestHead, SealedResponseHead, SealedWeightsHead
@@ -23,6 +23,7 @@ from strongroom.protocol.requests import RequestOpener
 from strongroom.protocol.responses import ResponseOpener
 from strongroom.protocol.suites import KEMKeyPair, Suite
 from strongroom.protocol.weights import WeightsCipher
+from tests.protocol.receipt_judging import verified_document
 from tests.protocol.vectors import tasks
 from tests.protocol.vectors.vector import ACCEPTED
 
@@ -39,8 +40,8 @@ def outcome(judge: Judge, given: Mapping[str, Any], vector: Mapping[str, Any]) -
         return type(error).__name__, {}
     except ProofRejected as rejected:
         return "Malformed" if rejected.code is ProofCode.EVIDENCE_FORM else str(rejected.code), {}
-    except Rejected as rejected:
-        return str(rejected.code), {}
+    except AttestationRefused as refused:
+        return refused.reason or "Unsupported", {}
 
 
 def _message(vector: Mapping[str, Any]) -> bytes:
@@ -59,11 +60,10 @@ def key_list(given: Mapping[str, Any], vector: Mapping[str, Any]) -> Facts:
 
 
 def evidence(given: Mapping[str, Any], vector: Mapping[str, Any]) -> Facts:
+    """As the client takes a key from it."""
     parsed = Evidence.from_bytes(_message(vector))
-    parsed.check_binding(AttestationDocument.from_bytes(parsed.document))
-    offered = {each.suite for each in KeyList.from_bytes(parsed.key_list).configurations}
-    if not offered & set(vector.get("accepts", Suite)):
-        raise Unsupported("suite: expected one that the client accepts")
+    suites = [Suite(each) for each in vector.get("accepts", Suite)]
+    AttestedKey.from_verified(verified_document(parsed.document), parsed, suites=suites)
     assert parsed.to_bytes() == _message(vector)
     return {}
 

@@ -18,7 +18,8 @@ from tests.attestation.vectors import suite
 
 
 @cache
-def _verified(document: bytes) -> VerifiedDocument:
+def verified_document(document: bytes) -> VerifiedDocument:
+    """A document of the vectors, archived, under their root and no policy."""
     anchor = SimulatedTrustAnchor.from_pem((suite.FOLDER / "root.pem").read_bytes())
     return verify(document, policy=UnsafeAnyMeasurement(), mode=Archived(), anchor=anchor, allow_simulated=True)
 
@@ -28,7 +29,7 @@ def receipt(given: Mapping[str, Any], vector: Mapping[str, Any]) -> dict[str, An
     evidence = Evidence.from_bytes(bytes.fromhex(given["evidence"]))
     verify_receipt(
         bytes.fromhex(vector["message"]),
-        _verified(evidence.document),
+        verified_document(evidence.document),
         evidence=evidence,
         request=_opening(given, "request"),
         response=_opening(given, "response"),

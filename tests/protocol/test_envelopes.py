@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from strongroom.protocol import canonical, request_bodies
 from strongroom.protocol.configuration import KeyEntry
@@ -100,11 +101,11 @@ def test_the_prompt_is_not_in_the_message() -> None:
 OTHER = b"x" * 32
 GOOD = read_envelope(envelope_message(padded(BODY)))
 SWAPS: dict[str, EnvelopeRequest] = {
-    "suite": replace(GOOD, head=replace(GOOD.head, suite=WayIn.XWING)),
-    "key id": replace(GOOD, head=replace(GOOD.head, key_id=OTHER)),
-    "request id": replace(GOOD, head=replace(GOOD.head, request_id=b"j" * 16)),
-    "timestamp": replace(GOOD, head=replace(GOOD.head, timestamp_ms=AT_MS + 1)),
-    "model": replace(GOOD, head=replace(GOOD.head, model="other")),
+    "suite": replace(GOOD, head=structs.replace(GOOD.head, suite=WayIn.XWING)),
+    "key id": replace(GOOD, head=structs.replace(GOOD.head, key_id=OTHER)),
+    "request id": replace(GOOD, head=structs.replace(GOOD.head, request_id=b"j" * 16)),
+    "timestamp": replace(GOOD, head=structs.replace(GOOD.head, timestamp_ms=AT_MS + 1)),
+    "model": replace(GOOD, head=structs.replace(GOOD.head, model="other")),
     "salt": replace(GOOD, salt=OTHER),
     "wrapped key": replace(GOOD, wrapped=b"another data key"),
 }
@@ -134,7 +135,7 @@ def test_another_key_or_entry_does_not_open(data_key: bytes, arn: str, context: 
 
 @pytest.mark.parametrize("context", [{**CONTEXT, "tenant": "other"}, {"purpose": "request"}])
 def test_the_entry_is_bound_by_the_seal_too_not_by_the_key_id_alone(context: dict[str, str]) -> None:
-    renamed = replace(GOOD, head=replace(GOOD.head, key_id=entry_id(ARN, context)))
+    renamed = replace(GOOD, head=structs.replace(GOOD.head, key_id=entry_id(ARN, context)))
     with pytest.raises(OpenFailed):
         renamed.open(DATA_KEY, ARN, context)
 
@@ -233,14 +234,14 @@ def test_other_bytes_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("span_ms", [1, MAX_REST_MS])
 def test_the_bounds_of_not_after_are_inside(span_ms: int) -> None:
-    request = msgspec.structs.replace(RESTING, rest=Rest(AT_MS + span_ms, single_use=False))
+    request = structs.replace(RESTING, rest=Rest(AT_MS + span_ms, single_use=False))
     assert open_(seal(request)) == request
 
 
 @pytest.mark.parametrize("not_after_ms", [0, AT_MS, AT_MS + MAX_REST_MS + 1])
 def test_what_would_not_be_opened_is_not_sealed(not_after_ms: int) -> None:
     with pytest.raises(Malformed):
-        seal(msgspec.structs.replace(RESTING, rest=Rest(not_after_ms, single_use=True)))
+        seal(structs.replace(RESTING, rest=Rest(not_after_ms, single_use=True)))
     with pytest.raises(Malformed):
         seal(LIVE)
 
@@ -262,7 +263,7 @@ def test_a_data_key_of_another_length_is_refused(data_key: bytes) -> None:
 def test_the_limit_is_on_the_sealed_bytes() -> None:
     tensor = Tensor("uint8", [MAX_SEALED_REQUEST_BYTES], bytes(MAX_SEALED_REQUEST_BYTES))
     with pytest.raises(TooLarge):
-        seal(msgspec.structs.replace(RESTING, task=InferTask(tensors={"x": tensor})))
+        seal(structs.replace(RESTING, task=InferTask(tensors={"x": tensor})))
 
 
 def test_a_message_above_the_limit_is_refused_before_it_is_copied() -> None:

@@ -63,3 +63,13 @@ BAD = {
 def test_bad_padding_is_malformed(name: str) -> None:
     with pytest.raises(Malformed):
         unpad(BAD[name])
+
+
+@given(st.lists(st.binary(max_size=700), max_size=6))
+def test_a_body_in_pieces_is_the_body_in_one(pieces: list[bytes]) -> None:
+    assert pad(*pieces) == pad(b"".join(pieces))
+
+
+def test_a_body_is_taken_out_without_a_copy() -> None:
+    padded = pad(b"body")
+    assert unpad(padded).obj is padded

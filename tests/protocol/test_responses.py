@@ -186,3 +186,40 @@ def test_one_token_looks_like_another_and_one_end_like_another() -> None:
     assert {len(sealer.seal(bytes(size), last=False)) for size in range(0, 252, 7)} == {5 + 256 + 16}
     ends = [ResponseSealer(SECRET, REQUEST, MEDIA_SEALED_STREAM, DIGEST) for _ in range(0, 2044, 73)]
     assert {len(each.seal(bytes(at * 73), last=True)) for at, each in enumerate(ends)} == {5 + 2048 + 16}
+
+
+def test_a_body_may_come_in_pieces() -> None:
+    sealer, reader = ResponseSealer(SECRET, REQUEST, MEDIA_SEALED_STREAM, DIGEST), opener()
+    assert reader.feed(sealer.head + sealer.seal(b"one", b"", b" two", last=True)) == [b"one two"]
+
+
+@pytest.mark.parametrize("fed", ["one by one", "in halves", "in one"])
+def test_after_a_refusal_nothing_is_released(fed: str) -> None:
+    head, *chunks = pieces()
+    forged = chunks[0][:-1] + bytes([chunks[0][-1] ^ 1])
+    reader = opener()
+    reader.feed(head)
+    if fed == "in halves":
+        reader.feed(forged[:9])
+    with pytest.raises(OpenFailed):
+        reader.feed({"one by one": forged, "in halves": forged[9:], "in one": forged + b"".join(chunks)}[fed])
+    for chunk in chunks:
+        with pytest.raises(OpenFailed):
+            reader.feed(chunk)
+    with pytest.raises(OpenFailed):
+        reader.finish()
+
+
+def test_an_answer_with_something_behind_it_is_not_whole() -> None:
+    reader = opener()
+    with pytest.raises(Malformed):
+        reader.feed(b"".join(pieces()) + b"\0")
+    with pytest.raises(OpenFailed):
+        reader.finish()
+
+
+def test_a_body_too_long_uses_up_nothing() -> None:
+    sealer, reader = ResponseSealer(SECRET, REQUEST, MEDIA_SEALED_STREAM, DIGEST), opener()
+    with pytest.raises(TooLarge):
+        sealer.seal(bytes(MAX_CHUNK_BODY_BYTES), b"x", last=True)
+    assert reader.feed(sealer.head + sealer.seal(b"first", last=False)) == [b"first"]

@@ -2,11 +2,11 @@
 
 import hashlib
 import hmac
-from dataclasses import replace
 
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import structs
 
 from strongroom.protocol.errors import Malformed, OpenFailed
 from strongroom.protocol.messages import (
@@ -108,7 +108,7 @@ def test_the_largest_head_fits() -> None:
 )
 def test_a_head_has_its_bounds(change: dict[str, int | bytes], match: str) -> None:
     with pytest.raises(Malformed, match=match):
-        SealedWeightsHead.from_bytes(replace(HEAD, **change).to_bytes())  # type: ignore[arg-type]  # each row one field
+        SealedWeightsHead.from_bytes(structs.replace(HEAD, **change).to_bytes())
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -125,13 +125,13 @@ def test_a_chunk_opens_at_its_own_place_only_and_whole(index: int) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        replace(HEAD, model="other"),
-        replace(HEAD, version="2"),
-        replace(HEAD, salt=b"x" * 32),
-        replace(HEAD, wrapped_key=b"another"),
-        replace(HEAD, plaintext_bytes=HEAD.plaintext_bytes + 1),
-        replace(HEAD, plaintext_bytes=HEAD.plaintext_bytes - 1),
-        replace(HEAD, plaintext_bytes=2 * WEIGHTS_CHUNK_BYTES),
+        structs.replace(HEAD, model="other"),
+        structs.replace(HEAD, version="2"),
+        structs.replace(HEAD, salt=b"x" * 32),
+        structs.replace(HEAD, wrapped_key=b"another"),
+        structs.replace(HEAD, plaintext_bytes=HEAD.plaintext_bytes + 1),
+        structs.replace(HEAD, plaintext_bytes=HEAD.plaintext_bytes - 1),
+        structs.replace(HEAD, plaintext_bytes=2 * WEIGHTS_CHUNK_BYTES),
     ],
 )
 def test_another_head_opens_nothing(head: SealedWeightsHead) -> None:

@@ -4,7 +4,9 @@ import { Malformed } from "./errors.js";
 export const ascii = (text) => new TextEncoder().encode(text);
 
 /** All parts in one. */
-export function concat(...parts) {
+export const concat = (...parts) => joined(parts);
+
+function joined(parts) {
   const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -33,13 +35,16 @@ export const equal = (a, b) => a.length === b.length && a.every((byte, at) => by
 
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** The same bytes as a plain Uint8Array: of Node's Buffer, which is one too, a slice is no copy. */
+const octets = (data) => new Uint8Array(data.buffer, data.byteOffset, data.length);
+
 /** Reads a head front to back; every overrun is Malformed, naming `what`. */
 export class Reader {
   #data;
   #what;
 
   constructor(data, what) {
-    this.#data = data;
+    this.#data = octets(data);
     this.#what = what;
     this.position = 0;
   }
@@ -80,14 +85,14 @@ export class ByteQueue {
   length = 0;
 
   push(piece) {
-    this.#pieces.push(piece);
+    this.#pieces.push(octets(piece));
     this.length += piece.length;
   }
 
   /** The first `count` bytes, left where they are; undefined while fewer are there. */
   peek(count) {
     if (this.length < count) return undefined;
-    this.#pieces = [concat(...this.#pieces)];
+    if (this.#pieces.length > 1) this.#pieces = [joined(this.#pieces)];
     return this.#pieces[0].subarray(0, count);
   }
 

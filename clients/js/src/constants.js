@@ -22,6 +22,7 @@ export const REQUEST_ID_BYTES = 16;
 export const KEY_ID_BYTES = 32;
 export const SECRET_BYTES = 32;
 export const SALT_BYTES = 32;
+export const DATA_KEY_BYTES = 32;
 export const SHA384_BYTES = 48;
 export const RECEIPT_KEY_BYTES = 65;
 export const TAG_BYTES = 16;

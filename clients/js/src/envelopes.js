@@ -1,6 +1,7 @@
 import { concat, uint } from "./bytes.js";
 import { encode } from "./cbor/encode.js";
 import {
+  DATA_KEY_BYTES,
   LABEL_ENVELOPE,
   LABEL_KEY_ENTRY,
   MAX_REST_MS,
@@ -44,11 +45,16 @@ function checkRest(restMs) {
   if (!(restMs > 0 && restMs <= MAX_REST_MS)) throw new TypeError("rest: expected notAfterMs within 400 days");
 }
 
-/** The message around an encoded body, under a salt that was never used with this data key. */
-export async function sealUnder(entry, dataKey, fields, salt, body) {
-  if (dataKey.wrapped.length < 1 || dataKey.wrapped.length > MAX_WRAPPED_KEY_BYTES) {
+function checkDataKey({ plaintext, wrapped }) {
+  if (plaintext.length !== DATA_KEY_BYTES) throw new TypeError(`data key: expected ${DATA_KEY_BYTES} bytes`);
+  if (wrapped.length < 1 || wrapped.length > MAX_WRAPPED_KEY_BYTES) {
     throw new TypeError(`wrapped data key: expected 1 to ${MAX_WRAPPED_KEY_BYTES} bytes`);
   }
+}
+
+/** The message around an encoded body, under a salt that was never used with this data key. */
+export async function sealUnder(entry, dataKey, fields, salt, body) {
+  checkDataKey(dataKey);
   const head = requestHead({ ...fields, suite: SUITE_ENVELOPE, keyId: await keyEntryId(entry) });
   const context = requestContext(head, keyEntry(entry), dataKey.wrapped);
   const { cipher, nonce } = await keyAndNonce(dataKey.plaintext, salt, LABEL_ENVELOPE, context);

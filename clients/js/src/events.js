@@ -19,7 +19,8 @@ const isCount = (value) => (Number.isInteger(value) || typeof value === "bigint"
 const isBytes = (value) => value instanceof Uint8Array;
 const isMap = (value) => value !== null && typeof value === "object" && Object.getPrototypeOf(value) === null;
 const isOneOf = (words) => (value) => words.includes(value);
-const isShape = (value) => Array.isArray(value) && value.length <= 8 && value.every(isCount);
+const isDimension = (value) => isCount(value) && value <= 2 ** 31;
+const isShape = (value) => Array.isArray(value) && value.length <= 8 && value.every(isDimension);
 const isTensor = (value) => hasFields(value, { dtype: isOneOf(DTYPES), shape: isShape, data: isBytes });
 const isTensors = (value) => isMap(value) && Object.values(value).every(isTensor);
 const isDetail = (value) => isText(value) && [...value].length <= 512;

@@ -51,7 +51,7 @@ export class HPKESuite {
 
   async #importKey(bytes, isPublic) {
     try {
-      return await this.#hpke.kem.importKey("raw", bytes.slice().buffer, isPublic);
+      return await this.#hpke.kem.importKey("raw", Uint8Array.from(bytes).buffer, isPublic);
     } catch {
       throw new Malformed("HPKE key: expected a valid key of the suite");
     }

@@ -6,7 +6,7 @@ import { openEnvelope, openRequest } from "./enclave.js";
 import { hex } from "../src/bytes.js";
 import * as strongroom from "../src/index.js";
 
-const { chat, embed, sealEnvelope, sealRequest } = strongroom;
+const { acceptedConfiguration, attestedKeys, chat, embed, parseEvidence, sealEnvelope, sealRequest } = strongroom;
 const { given } = await vectors("requests-xwing");
 const CONFIGURATION = strongroom.KeyConfiguration.fromBytes(unhex(given.configuration));
 const PAIR = { configuration: CONFIGURATION, privateKey: unhex(given.seed) };
@@ -47,6 +47,14 @@ test("what cannot be said is refused before anything is sealed", async () => {
   await assert.rejects(sealRequest(TASK, CONFIGURATION, { ...WHERE, atMs: -1 }), RangeError);
 });
 
+test("Node's Buffer, a view of a larger one, is bytes like any other", async () => {
+  const view = (text) => Buffer.from(`00${text}`, "hex").subarray(1);
+  const [{ message, user_data: userData }] = (await vectors("evidence")).vectors;
+  const keys = await attestedKeys(parseEvidence(view(message)), { userData: view(userData), publicKey: null });
+  const sealed = await sealRequest(TASK, acceptedConfiguration(keys), WHERE);
+  assert.deepEqual((await openRequest(Buffer.from(sealed.message), PAIR)).request.secret, sealed.secret);
+});
+
 test("a key of another length is none", async () => {
   const short = new strongroom.KeyConfiguration(CONFIGURATION.suite, CONFIGURATION.publicKey.slice(1));
   await assert.rejects(sealRequest(TASK, short, WHERE), { code: "Malformed" });
@@ -63,8 +71,9 @@ test("an envelope rests as long as its sealer says, 400 days at most", async () 
   for (const count of [0, 401, NaN]) {
     await assert.rejects(sealEnvelope(TASK, entry, dataKey, { ...WHERE, rest: days(count) }), TypeError);
   }
-  const bare = { ...dataKey, wrapped: new Uint8Array(0) };
-  await assert.rejects(sealEnvelope(TASK, entry, bare, { ...WHERE, rest: days(1) }), TypeError);
+  for (const unusable of [{ wrapped: new Uint8Array(0) }, { plaintext: new Uint8Array(16) }]) {
+    await assert.rejects(sealEnvelope(TASK, entry, { ...dataKey, ...unusable }, { ...WHERE, rest: days(1) }), TypeError);
+  }
 });
 
 test("nothing weaker than what is accepted is taken", async () => {

@@ -121,11 +121,13 @@ def _events(receipt: bytes) -> dict[str, tuple[str, object]]:
         "unknown-event": ("an unknown event", {"event": "thought", "text": "x"}),
         "event-of-object": ("the name of an object's own method", {"event": "toString"}),
         "unknown-finish": ("an unknown reason to stop", END | {"finish": "bored"}),
+        "count-negative": ("a negative count", END | {"prompt_tokens": -1}),
         "unknown-failure": ("an unknown failure", FAILURE | {"code": "tired"}),
         "failure-detail": ("a detail of 513 characters", FAILURE | {"detail": "x" * 513}),
         "failure-model": ("a model id that is none", FAILURE | {"model": "../etc"}),
         "tensor-dtype": ("an unknown dtype", EMBEDDINGS | {"vectors": _TENSOR | {"dtype": "complex64"}}),
         "tensor-shape": ("a negative dimension", EMBEDDINGS | {"vectors": _TENSOR | {"shape": [-1]}}),
+        "tensor-dimension": ("a dimension above 2^31", EMBEDDINGS | {"vectors": _TENSOR | {"shape": [(1 << 31) + 1]}}),
     }
     receipts = {
         "receipt-empty": ("a receipt of no bytes", receipt_event(b"")),

@@ -23,7 +23,10 @@ _CHECKS: dict[int, dict[str, tuple[str, ...]]] = {
     8: {"responses-whole": ("media-type",)},
     9: {"responses-whole": ("head-other-suite", "head-other-id")},
     10: {"responses-whole": ("tag", "counter"), "responses-streamed": ("swapped", "repeated", "left-out")},
-    11: {"responses-whole": ("trailing", "flag-set"), "responses-streamed": ("cut-before-last", "after-last")},
+    11: {
+        "responses-whole": ("trailing", "flag-set"),
+        "responses-streamed": ("cut-before-last", "unfinished", "after-last"),
+    },
     12: {"responses-whole": ("no-receipt", "receipt-first", "text-after-end")},
     13: {"responses-whole": ("head-digest",), "receipts": ("other-document", "other-keys", "own-key")},
     14: {"receipts": ("stranger", "before", "after", "other-request", "other-response")},
