@@ -48,6 +48,7 @@ def octets(length: int) -> Callable[[object], bytes]:
 
 count = whole(0, _MAX_COUNT)
 instant_ms = whole(1, MAX_INSTANT_MS)
+instant_s = whole(0, (MAX_INSTANT_MS + _MAX_COUNT) // 1000)
 size = whole(0, MAX_LEAVES)
 kms_leg = whole(*_KMS_LEGS)
 sha256 = octets(HASH_BYTES)

@@ -92,7 +92,7 @@ def _closed_map(payload: bytes, profile: str, keys: set[int]) -> dict[object, ob
 
 
 def _check_issued_at(claims: ReceiptClaims, issued_at_s: object) -> None:
-    if values.count(issued_at_s) != claims.issued_at_s:
+    if values.instant_s(issued_at_s) != claims.issued_at_s:
         raise ProofRejected(ProofCode.ISSUED_AT, "the instant of admission and the duration in one", "another instant")
 
 

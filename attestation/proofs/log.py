@@ -6,6 +6,8 @@ sound shorter log: only something held elsewhere, a later checkpoint or a receip
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -18,6 +20,7 @@ from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.proofs.checkpoints import verify_checkpoint
 from attestation.proofs.claims import read_receipt_claims
 from attestation.proofs.envelopes import MAX_SIGNED_BYTES, SignedPayload
+from attestation.proofs.verifier import check_enclave
 from attestation.receipts import leaf_data
 from attestation.verifier import VerifiedDocument
 
@@ -33,20 +36,28 @@ class Boot:
 
     @classmethod
     def of(cls, document: VerifiedDocument, evidence: Evidence) -> Boot:
-        """From a verified document and the evidence that it came in. Raises Rejected unless it binds that evidence."""
+        """From a verified document and the evidence that it came in.
+
+        Raises ProofRejected (document-kind), and Rejected unless the document binds that evidence.
+        """
         attested: AttestationDocument = document.document
+        check_enclave(attested)
         evidence.check_binding(attested)
         return cls(boot_id(attested.module_id, evidence.receipt_key), evidence.receipt_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is held apart from a log: the root at ``size``, that there are ``least`` leaves, perhaps the next leaf."""
+    """What is held apart from a log: the root at ``size``, that there are ``least`` leaves, perhaps the next leaf.
+
+    ``receipt`` is the name of the receipt that it is, SHA-256 of the signed payload: one place has one receipt.
+    """
 
     size: int
     root: bytes
     least: int
     leaf: bytes | None = None
+    receipt: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,8 @@ def held_receipt(receipt: bytes, boot: Boot, leaf_salt: bytes | None = None) -> 
         raise ProofRejected(ProofCode.OTHER_BOOT, f"a receipt of boot {boot.boot_id.hex()}", "one of another boot")
     envelope.verify(boot.receipt_key, ProofCode.SIGNATURE)
     leaf = None if leaf_salt is None else leaf_data(leaf_salt, envelope.payload)
-    return Held(claims.leaf_index, claims.root_before, claims.leaf_index + 1, leaf)
+    name = hashlib.sha256(envelope.payload).digest()
+    return Held(claims.leaf_index, claims.root_before, claims.leaf_index + 1, leaf, name)
 
 
 def verify_log(boot: Boot, leaves: BinaryIO, checkpoints: BinaryIO, held: Sequence[Held] = ()) -> VerifiedLog:
@@ -103,8 +115,9 @@ class _Replay:
     def __init__(self, leaves: BinaryIO, held: Sequence[Held]) -> None:
         self._leaves, self._held = leaves, held
         self._frontier = Frontier()
-        self._roots = {each.size: each.root for each in reversed(held)}
-        self._known = {each.size: each.leaf for each in held if each.leaf is not None}
+        self._held_at: dict[int, list[Held]] = defaultdict(list)
+        for each in held:
+            self._held_at[each.size].append(each)
 
     def advance(self, checkpoint: Checkpoint) -> None:
         """Up to the checkpoint's size, and compare its root."""
@@ -121,20 +134,24 @@ class _Replay:
         size = self._frontier.size
         if self._leaves.read(1):
             raise ProofRejected(ProofCode.LOG_UNCOVERED, f"{size} leaves, under the last checkpoint", "more")
-        self._compare_held_root()
+        self._compared()
         if missing := [each.least for each in self._held if each.least > size]:
             raise ProofRejected(ProofCode.LOG_CUT, f"at least {max(missing)} leaves", f"{size}")
 
     def _append(self, leaf: bytes) -> None:
-        self._compare_held_root()
-        if self._known.get(self._frontier.size, leaf) != leaf:
+        if any(each.leaf not in (None, leaf) for each in self._compared()):
             raise ProofRejected(ProofCode.LOG_LEAF, f"the receipt's leaf at {self._frontier.size}", "another leaf")
         self._frontier.append(leaf)
 
-    def _compare_held_root(self) -> None:
+    def _compared(self) -> Sequence[Held]:
+        """What is held of this place, which agrees with the log so far and with each other."""
         size = self._frontier.size
-        if size in self._roots and self._roots[size] != self._frontier.root():
+        here = self._held_at.get(size, ())
+        if any(each.root != self._frontier.root() for each in here):
             raise ProofRejected(ProofCode.LOG_FORK, f"the root of {size} leaves that is held elsewhere", "another root")
+        if len({each.receipt for each in here} - {None}) > 1:
+            raise ProofRejected(ProofCode.LOG_FORK, f"one receipt with leaf {size}", "two that are held elsewhere")
+        return here
 
 
 def read_records(stream: BinaryIO) -> Iterator[bytes]:

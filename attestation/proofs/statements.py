@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from attestation.proof_errors import Layer
-from attestation.receipt_claims import Outcome, ReceiptClaims
+from attestation.receipt_claims import NO_MANIFEST, Outcome, ReceiptClaims
 from attestation.verifier import VerifiedDocument
 
 _SHOWN = {
@@ -28,13 +28,19 @@ _LIMITS = (
 def proves(claims: ReceiptClaims, document: VerifiedDocument, skipped: Collection[Layer]) -> tuple[str, ...]:
     """Statements that hold for a receipt that passed every layer but ``skipped``."""
     enclave = "a SIMULATED enclave" if document.simulated else "the attested enclave"
-    answered = f"{enclave} answered with model {claims.model} {claims.model_version}; outcome: {claims.outcome}"
-    return (answered, *(statement for layer, (statement, _) in _SHOWN.items() if layer not in skipped))
+    said = f"{enclave} answered{_model(claims)}; outcome: {claims.outcome}"
+    return (said, *(statement for layer, (statement, _) in _SHOWN.items() if layer not in skipped))
 
 
 def does_not_prove(claims: ReceiptClaims, document: VerifiedDocument, skipped: Collection[Layer]) -> tuple[str, ...]:
     """The limits that a reader of the verdict must know."""
     return tuple(_limits(claims, document, skipped))
+
+
+def _model(claims: ReceiptClaims) -> str:
+    if claims.manifest_sha384 == NO_MANIFEST:
+        return f" without a model: its catalogue has no {claims.model}"
+    return f" with model {claims.model} {claims.model_version}"
 
 
 def _limits(claims: ReceiptClaims, document: VerifiedDocument, skipped: Collection[Layer]) -> Iterator[str]:

@@ -112,10 +112,17 @@ def verify_receipt(
     )
 
 
-def _check_document(claims: ReceiptClaims, document: AttestationDocument) -> None:
-    """A NitroTPM's user data is whatever its instance's root likes: only an enclave's can bind a receipt key."""
+def check_enclave(document: AttestationDocument) -> None:
+    """Only an enclave's document can bind a receipt key. Raises ProofRejected (document-kind).
+
+    A NitroTPM's user data is whatever its instance's root likes.
+    """
     if document.kind != "enclave":
         raise ProofRejected(ProofCode.DOCUMENT_KIND, "the document of an enclave", document.kind)
+
+
+def _check_document(claims: ReceiptClaims, document: AttestationDocument) -> None:
+    check_enclave(document)
     if claims.document_sha384 != document.payload_digest:
         named = f"the document with digest {claims.document_sha384.hex()}"
         raise ProofRejected(ProofCode.OTHER_DOCUMENT, named, document.payload_digest.hex())

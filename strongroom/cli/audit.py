@@ -1,5 +1,6 @@
 """`strongroom audit`: verify the logs that a gateway keeps, and prove a receipt's place in one."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,13 +55,13 @@ def verify(
     verdicts = [judge_boot(boot, judge, held.get(boot.boot_id, ())) for boot in boots]
     verdicts += missing_boots(boots, held)
     accepted = all(verdict.log is not None for verdict in verdicts)
+    present = {boot.boot_id.hex() for boot in boots}
     if as_json:
-        present = {boot.boot_id.hex() for boot in boots}
         said = [verdict.to_builtins(present) for verdict in verdicts]
         head = {"verdict": "accepted" if accepted else "rejected", "code": _first_code(verdicts)}
         print_json({**head, "boots": said, "does_not_prove": limits(verdicts)})
     else:
-        print_verdicts(verdicts)
+        print_verdicts(verdicts, present)
     return 0 if accepted else EXIT_FAILED
 
 
@@ -83,12 +84,17 @@ def prove(folder: Path, file: Path, out: Path, as_json: bool) -> None:
     if not isinstance(bundle, Bundle) or bundle.leaf_salt is None:
         raise CommandFailed("usage", f"{file}: expected a proof bundle with the salt of its leaf", 2)
     proved, size = with_inclusion(bundle, bundle.leaf_salt, folder)
-    with out.open("xb") as target:
+    with open(out, "xb", opener=_private) as target:
         target.write(proved.to_bytes())
     if as_json:
         print_json({"bundle": str(out), "leaves": size})
     else:
         click.echo(f"{out}: the receipt's place in a log of {size} leaves")
+
+
+def _private(path: str, flags: int) -> int:
+    """A bundle can hold the request and the response."""
+    return os.open(path, flags, 0o600)
 
 
 def _held(checkpoints: tuple[Path, ...], receipts: tuple[Path, ...]) -> dict[bytes, list["HeldFile"]]:

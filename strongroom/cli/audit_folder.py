@@ -41,11 +41,11 @@ class BootFolder:
 
     def evidence(self) -> Evidence:
         """The evidence that binds the receipt key. Raises ProofRejected, CommandFailed, OSError."""
-        return Evidence.from_bytes(read_bounded(self.path / "evidence", MAX_EVIDENCE_BYTES))
+        return Evidence.from_bytes(read_bounded(self._file("evidence"), MAX_EVIDENCE_BYTES))
 
     def claim(self) -> BootClaim:
         """The parent's claim. Raises ProofRejected (log-form), CommandFailed, OSError."""
-        data = read_bounded(self.path / "boot.json", _MAX_CLAIM_BYTES)
+        data = read_bounded(self._file("boot.json"), _MAX_CLAIM_BYTES)
         try:
             return msgspec.json.decode(data, type=BootClaim)
         except msgspec.MsgspecError:
@@ -54,9 +54,16 @@ class BootFolder:
 
     @contextmanager
     def log(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-        """Leaves and checkpoints, to be read front to back."""
-        with (self.path / "leaves").open("rb") as leaves, (self.path / "checkpoints").open("rb") as checkpoints:
+        """Leaves and checkpoints, to be read front to back. Raises ProofRejected (log-form), OSError."""
+        with self._file("leaves").open("rb") as leaves, self._file("checkpoints").open("rb") as checkpoints:
             yield leaves, checkpoints
+
+    def _file(self, name: str) -> Path:
+        """A pipe or a device, which the parent can put there as well, might never end."""
+        path = self.path / name
+        if not path.is_file():
+            raise ProofRejected(ProofCode.LOG_FORM, f"a file {name}", "none")
+        return path
 
 
 def boots_in(folder: Path) -> list[BootFolder]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from attestation.bundles import Bundle
@@ -22,18 +23,28 @@ class HeldFile:
 
     file: Path
     boot_id: bytes
-    believe: Callable[[Boot], Held]
+    believe: Callable[[Boot], list[Held]]
+    unsalted: bool = False
+    """A receipt, of which only its requester could tell which leaf it is."""
 
 
 def read_held_checkpoint(file: Path) -> HeldFile:
     """A signed checkpoint; binary, hex or base64. Raises ProofRejected, CommandFailed, OSError."""
     data = decoded(read_bounded(file, _MAX_FILE_BYTES))
-    return HeldFile(file, boot_of_checkpoint(data), lambda boot: held_checkpoint(data, boot))
+    return HeldFile(file, boot_of_checkpoint(data), lambda boot: [held_checkpoint(data, boot)])
 
 
 def read_held_receipt(file: Path) -> HeldFile:
-    """A receipt, or a proof bundle, whose salt also tells its leaf. Raises ProofRejected, CommandFailed, OSError."""
+    """A receipt, or a proof bundle, whose salt also tells its leaf, and whose place in the log comes with a checkpoint.
+
+    Raises ProofRejected, CommandFailed, OSError.
+    """
     read = read_receipt(file)
-    receipt, salt = (read.receipt, read.leaf_salt) if isinstance(read, Bundle) else (read, None)
-    claims = read_receipt_claims(SignedPayload.from_bytes(receipt).payload)
-    return HeldFile(file, claims.boot_id, lambda boot: held_receipt(receipt, boot, salt))
+    bundle = read if isinstance(read, Bundle) else Bundle(evidence=b"", receipt=read)
+    claims = read_receipt_claims(SignedPayload.from_bytes(bundle.receipt).payload)
+    return HeldFile(file, claims.boot_id, partial(_believed, bundle), unsalted=bundle.leaf_salt is None)
+
+
+def _believed(bundle: Bundle, boot: Boot) -> list[Held]:
+    held = [held_receipt(bundle.receipt, boot, bundle.leaf_salt)]
+    return held if bundle.inclusion is None else [*held, held_checkpoint(bundle.inclusion.checkpoint, boot)]

@@ -1,6 +1,6 @@
 """Verdicts on the logs of a folder, one for each boot, and how they are printed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import click
@@ -23,6 +23,7 @@ LIMITS = (
     "what was asked or answered: leaves are salted digests",
 )
 SIMULATED = "anything about hardware: the trust anchor is simulated"
+UNSALTED = "which leaf a receipt without its salt is: only a proof bundle tells"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class BootVerdict:
     rejection: Rejected | ProofRejected | None = None
     held: Sequence[HeldFile] = ()
 
-    def to_builtins(self, present: Iterable[str]) -> dict[str, object]:
+    def to_builtins(self, present: Collection[str]) -> dict[str, object]:
         """As JSON's types; `present` are the boots of the folder."""
         previous = None if self.claim is None else self.claim.previous
         return {
@@ -66,34 +67,36 @@ def judge_boot(folder: BootFolder, judge: Judge, held: Sequence[HeldFile]) -> Bo
         verdict = replace(verdict, document=document, claim=claim)
         boot = Boot.of(_believed(document), evidence)
         _check_names(folder, claim, boot)
+        believed = [piece for each in held for piece in each.believe(boot)]
         with folder.log() as (leaves, checkpoints):
-            return replace(verdict, log=verify_log(boot, leaves, checkpoints, [each.believe(boot) for each in held]))
-    except FileNotFoundError as error:
-        return replace(verdict, rejection=ProofRejected(ProofCode.LOG_FORM, str(error.filename), "no such file"))
+            return replace(verdict, log=verify_log(boot, leaves, checkpoints, believed))
     except (Rejected, ProofRejected) as refusal:
         return replace(verdict, rejection=refusal)
 
 
 def missing_boots(boots: Sequence[BootFolder], held: Mapping[bytes, Sequence[HeldFile]]) -> Iterator[BootVerdict]:
     """A rejection for each boot that something held names and the folder lacks."""
-    for boot_id in held.keys() - {boot.boot_id for boot in boots}:
+    for boot_id in sorted(held.keys() - {boot.boot_id for boot in boots}):
         rejection = ProofRejected(ProofCode.LOG_MISSING, "the log of the boot that is held against it", "none")
         yield BootVerdict(boot_id, rejection=rejection, held=held[boot_id])
 
 
-def print_verdicts(verdicts: Sequence[BootVerdict]) -> None:
-    """Print them all, and what none of them proves."""
+def print_verdicts(verdicts: Sequence[BootVerdict], present: Collection[str]) -> None:
+    """Print them all, and what none of them proves; `present` are the boots of the folder."""
     for verdict in verdicts:
         why = "" if verdict.rejection is None else f"  {escaped(str(verdict.rejection))}"
         click.echo(f"{coloured('rejected' if verdict.log is None else 'accepted')}  boot {verdict.boot_id.hex()}{why}")
-        print_table(_rows(verdict, {each.boot_id.hex() for each in verdicts if each.document is not None}))
+        print_table(_rows(verdict, present))
     print_list("it does not prove", limits(verdicts))
 
 
 def limits(verdicts: Sequence[BootVerdict]) -> list[str]:
-    """What a reader of these verdicts must know."""
-    simulated = any(each.document is not None and each.document.anchor.simulated for each in verdicts)
-    return [*([SIMULATED] if simulated else []), *LIMITS]
+    """What a reader of these verdicts must know, the limits of the boots' documents included, each once."""
+    believed = [each.document.verified for each in verdicts if each.document is not None and each.document.verified]
+    simulated = [SIMULATED for document in believed if document.simulated]
+    of_documents = [limit for document in believed for limit in document.does_not_prove]
+    unsalted = [UNSALTED for verdict in verdicts for held in verdict.held if held.unsalted]
+    return list(dict.fromkeys([*simulated, *LIMITS, *unsalted, *of_documents]))
 
 
 def _believed(document: Report) -> VerifiedDocument:
@@ -108,8 +111,8 @@ def _check_names(folder: BootFolder, claim: BootClaim, boot: Boot) -> None:
         raise ProofRejected(ProofCode.OTHER_BOOT, f"the folder and boot.json of boot {boot.boot_id.hex()}", "another's")
 
 
-def _rows(verdict: BootVerdict, present: Iterable[str]) -> Iterator[tuple[str, str]]:
-    if verdict.document is not None:
+def _rows(verdict: BootVerdict, present: Collection[str]) -> Iterator[tuple[str, str]]:
+    if verdict.document is not None and verdict.document.accepted:
         anchor = "SIMULATED, proves nothing about hardware" if verdict.document.anchor.simulated else "AWS Nitro"
         yield "trust anchor", anchor
     if verdict.log is not None:
@@ -122,7 +125,7 @@ def _rows(verdict: BootVerdict, present: Iterable[str]) -> Iterator[tuple[str, s
         yield "previous", _previous(verdict.claim, present)
 
 
-def _previous(claim: BootClaim, present: Iterable[str]) -> str:
+def _previous(claim: BootClaim, present: Collection[str]) -> str:
     if claim.previous is None:
         return "none, claimed by the parent"
     return f"{claim.previous}, claimed by the parent{'' if claim.previous in present else '; not in this folder'}"

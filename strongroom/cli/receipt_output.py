@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attestation.receipt_claims import NO_MANIFEST
 from strongroom.cli.output import print_table
 from strongroom.cli.readable import escaped, instant
 from strongroom.cli.verdicts import coloured, outcome, print_list, print_report
@@ -38,8 +39,11 @@ def _verdict(report: "ReceiptReport") -> str:
 def _rows(claims: "ReceiptClaims") -> Iterator[tuple[str, str]]:
     yield "admitted", f"{claims.time_ms} ms  {instant(claims.time_ms)}, answered in {claims.duration_ms} ms"
     yield "request id", claims.request_id.hex()
-    yield "model", f"{escaped(claims.model)} {escaped(claims.model_version)}"
-    yield "manifest", f"SHA-384 {claims.manifest_sha384.hex()}"
+    if claims.manifest_sha384 == NO_MANIFEST:
+        yield "model", f"none: the catalogue has no {escaped(claims.model)}"
+    else:
+        yield "model", f"{escaped(claims.model)} {escaped(claims.model_version)}"
+        yield "manifest", f"SHA-384 {claims.manifest_sha384.hex()}"
     yield "catalogue", f"labelled SHA-384 {claims.catalogue_sha384.hex()}"
     yield "outcome", f"{claims.outcome}, {claims.sent_chunks} of {claims.generated_chunks} chunks sent"
     for entry, digest in claims.key_policies.items():

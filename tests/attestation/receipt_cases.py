@@ -24,6 +24,11 @@ from tests.attestation.judge import accept
 
 HOUR_MS = 3_600_000
 INDEX = 5
+NO_MODEL = {
+    "model_version": claim.NO_MODEL_VERSION,
+    "manifest_sha384": claim.NO_MANIFEST,
+    "outcome": Outcome.FAILED,
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ def _sound() -> Iterator[Case]:
     yield claims("sound, a guardrail", None, verdicts=(("pii", "passed"), ("tone", "flagged")))
     yield claims("sound, classical", None, kms_leg=1)
     yield claims("sound, at the document's instant", None, time_ms=forge.NOW_MS)
+    yield claims("sound, no such model", None, **NO_MODEL, key_policies={})
+    yield claims("sound, no such model, cancelled", None, **NO_MODEL | {"outcome": Outcome.CANCELLED})
     yield claims("sound, first of its log", None, leaf_index=0, root_before=EMPTY_ROOT)
 
 
@@ -204,6 +211,10 @@ def _contradictions() -> Iterator[Case]:
     yield claims("more sent than made", Code.CHUNKS, outcome=Outcome.CANCELLED, sent_chunks=4)
     yield claims("complete, not all sent", Code.CHUNKS, sent_chunks=2)
     yield claims("complete, nothing made", Code.CHUNKS, generated_chunks=0, sent_chunks=0)
+    yield claims("no such model, complete", Code.CLAIM_VALUE, **NO_MODEL | {"outcome": Outcome.COMPLETE})
+    yield claims("no such model, of a version", Code.CLAIM_VALUE, **NO_MODEL | {"model_version": "1"})
+    yield claims("a model without the policy of its key", Code.CLAIM_VALUE, key_policies={})
+    yield claims("a model that failed, without it", Code.CLAIM_VALUE, outcome=Outcome.FAILED, key_policies={})
 
 
 def _documents() -> Iterator[Case]:

@@ -14,7 +14,9 @@ from attestation.errors import Rejected, RejectionCode
 from attestation.evidence import Evidence
 from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.proofs.log import Boot, Held, VerifiedLog, held_checkpoint, held_receipt, verify_log
+from tests.attestation import forge
 from tests.attestation.issuing import KEY_LIST, Enclave, Issued, derived
+from tests.attestation.judge import accept
 
 EDITS, SHARDS = 2_000, 4
 LENGTH = 10_000
@@ -203,6 +205,31 @@ def test_a_fork_shows_against_what_either_side_holds() -> None:
     assert code_of(ENCLAVE, None, None, held_checkpoint(third, boot)) is ProofCode.LOG_FORK
     assert code_of(ENCLAVE, None, None, held_checkpoint(seventh, boot)) is ProofCode.LOG_FORK
     assert code_of(ENCLAVE, None, None, held_receipt(foreign.receipt, boot)) is ProofCode.LOG_FORK
+
+
+def test_a_piece_of_a_fork_is_not_hidden_by_a_sound_piece_of_the_same_place() -> None:
+    boot, other = boot_of(ENCLAVE), Enclave("A")
+    other.fill(2)
+    other.leaves.append(derived("another third"))
+    other.frontier.append(other.leaves[-1])
+    roots = [held_checkpoint(signed, boot) for signed in (ENCLAVE.checkpoints[0], other.checkpoint())]
+    again = Enclave("A")
+    again.fill(3)
+    twin = again.issue(b"another task")
+    bare = [held_receipt(issued.receipt, boot) for issued in (ISSUED, twin)]
+    salted = [held_receipt(issued.receipt, boot, issued.salts.leaf) for issued in (ISSUED, twin)]
+    for pair in (roots, bare, salted):
+        for held in (pair, pair[::-1]):
+            assert code_of(ENCLAVE, None, None, *held) is ProofCode.LOG_FORK
+
+
+def test_only_an_enclaves_document_is_the_origin_of_a_log() -> None:
+    chain = forge.pki(forge.TPM_MODULE_ID)
+    fields = {"module_id": forge.TPM_MODULE_ID, "pcrs": ..., "nitrotpm_pcrs": {0: forge.pcr(0)}}
+    data = forge.document(chain, **fields, user_data=ENCLAVE.parsed.user_data, nonce=None)
+    with pytest.raises(ProofRejected) as caught:
+        Boot.of(accept(data, chain=chain, kind="nitrotpm"), Evidence(data, KEY_LIST, ENCLAVE.point))
+    assert caught.value.code is ProofCode.DOCUMENT_KIND
 
 
 def test_a_receipt_holds_the_log_before_it_and_a_place_of_its_own() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from random import Random
 
 import cbor2
 import pytest
 
+from attestation.policy import MAX_INSTANT_MS
 from attestation.proof_errors import Layer, ProofCode, ProofRejected
 from attestation.proofs import claims as claims_module
 from attestation.proofs import envelopes, verifier
@@ -73,6 +75,20 @@ def test_a_cancelled_answer_is_said_to_be_none_that_is_whole() -> None:
     [case] = [case for case in CASES if case.name == "sound, cancelled"]
     verified = verify_receipt(case.receipt, case.document)
     assert any("cancelled" in limit for limit in verified.does_not_prove)
+
+
+def test_an_answer_without_a_model_is_not_said_to_be_a_models() -> None:
+    [case] = [case for case in CASES if case.name == "sound, no such model"]
+    verified = verify_receipt(case.receipt, case.document)
+    assert "its catalogue has no smollm2-135m; outcome: failed" in verified.proves[0]
+    assert "answered with model" not in verified.proves[0]
+
+
+def test_seconds_do_not_end_before_milliseconds() -> None:
+    """CWT's ``iat`` passes 2^32 in the year 2106, time_ms goes on to the year 9999."""
+    for time_ms in ((1 << 32) * 1000, MAX_INSTANT_MS):
+        claims = replace(receipt_cases.CLAIMS, time_ms=time_ms)
+        assert read_receipt_claims(claims.to_payload()) == claims
 
 
 def test_only_the_verifier_makes_verified_receipts() -> None:
@@ -159,6 +175,7 @@ def _nothing(*arguments: object, **keywords: object) -> None:
         (claims_module, "_check_issued_at", ProofCode.ISSUED_AT),
         (claims_module, "_check_own_checkpoint", ProofCode.OWN_CHECKPOINT),
         (claims_module, "_check_chunks", ProofCode.CHUNKS),
+        (claims_module, "_check_model", ProofCode.CLAIM_VALUE),
         (claims_module, "_check_encoding", ProofCode.CBOR),
         (verifier, "_check_document", ProofCode.OTHER_DOCUMENT),
         (verifier, "_check_document", ProofCode.DOCUMENT_KIND),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.cli.receipts import ANY, answered, judged, kept, printed
 from tests.cli.running import strongroom
 from tests.cli.verifying import anchored, policy_file, write
 
+FILES = ("leaves", "checkpoints", "evidence", "boot.json")
 KEYS = ["verdict", "code", "boots", "does_not_prove"]
 
 
@@ -86,6 +89,20 @@ def removed(name: str) -> Any:
     return lambda boot: (boot / name).unlink()
 
 
+def replaced(name: str, make: Callable[[Path], object]) -> Any:
+    """By what opens but never ends, or never opens: a folder that came from the parent can hold anything."""
+
+    def replace(boot: Path) -> None:
+        (boot / name).unlink()
+        make(boot / name)
+
+    return replace
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
 @pytest.mark.parametrize(
     ("edit", "code"),
     [
@@ -106,6 +123,7 @@ def removed(name: str) -> Any:
         (removed("checkpoints"), "log-form"),
         (removed("evidence"), "log-form"),
         (removed("boot.json"), "log-form"),
+        *((replaced(name, make), "log-form") for name in FILES for make in (Path.mkdir, os.mkfifo, endless)),
     ],
 )
 def test_an_edited_log(edit: Any, code: str, log: Path, enclave: Enclave) -> None:
@@ -128,6 +146,46 @@ def test_a_tail_cut_with_its_checkpoints(log: Path, enclave: Enclave, issued: Is
         assert (exit_code, answer["code"]) == (1, "log-cut")
 
 
+def test_a_bundle_holds_the_checkpoint_that_proves_its_place(
+    log: Path, enclave: Enclave, issued: Issued, tmp_path: Path
+) -> None:
+    """Its receipt is the sixth leaf, but its checkpoint covers ten: a log of six is cut."""
+    whole = enclave.bundle(issued, inclusion=enclave.inclusion(issued.claims.leaf_index))
+    shorter = Enclave("A")
+    shorter.fill(5)
+    answered(shorter)
+    shorter.checkpoint()
+    kept(tmp_path / "cut" / "log", shorter)
+    held = ("--receipt", write(tmp_path, whole.to_bytes(), "b"))
+    assert verified(log, *held)[0] == 0
+    exit_code, answer = verified(tmp_path / "cut" / "log", *held)
+    assert (exit_code, answer["code"], len(answer["boots"][0]["held"])) == (1, "log-cut", 1)
+    bare = ("--receipt", write(tmp_path, issued.receipt, "r"))
+    assert verified(tmp_path / "cut" / "log", *bare)[0] == 0
+
+
+def test_a_bare_receipt_does_not_tell_its_leaf(log: Path, enclave: Enclave, issued: Issued, tmp_path: Path) -> None:
+    bundle = write(tmp_path, enclave.bundle(issued).to_bytes(), "b")
+    for held, said in [((write(tmp_path, issued.receipt, "r"), "--receipt", bundle), True), ((bundle,), False)]:
+        _, answer = verified(log, "--receipt", *held)
+        assert any("a receipt without its salt" in limit for limit in answer["does_not_prove"]) is said
+
+
+def test_any_measurement_is_said_to_prove_nothing_about_code(log: Path, tmp_path: Path) -> None:
+    text = printed("audit", "verify", log, ANY, *anchored(tmp_path))
+    assert "which code runs: the caller's policy accepts any measurement" in text
+    pinned = printed("audit", "verify", log, "--policy", policy_file(tmp_path), *anchored(tmp_path))
+    assert "which code runs" not in pinned
+
+
+def test_a_log_that_was_not_believed_names_no_hardware(log: Path) -> None:
+    """Judged by the default root, a simulated log is rejected, and AWS is not named beside it."""
+    text = printed("audit", "verify", log, ANY)
+    assert text.startswith("rejected")
+    assert "trust-anchor" in text
+    assert "AWS" not in text
+
+
 def test_a_boot_that_was_left_out(log: Path, tmp_path: Path) -> None:
     other = Enclave("B")
     receipt = write(tmp_path, other.issue().receipt, "r")
@@ -146,6 +204,14 @@ def test_links_between_boots_are_the_parents_claim(log: Path, enclave: Enclave) 
     assert links[later.boot_id.hex()] == ({"boot_id": enclave.boot_id.hex(), "claimed_by": "parent"}, True)
     text = printed("audit", "verify", log, ANY, *anchored(log.parent))
     assert f"{enclave.boot_id.hex()}, claimed by the parent\n" in text
+
+
+def test_a_claimed_boot_is_here_though_its_log_is_none(log: Path, enclave: Enclave) -> None:
+    later = Enclave("B")
+    later.checkpoint()
+    kept(log, later, previous=enclave.boot_id)
+    removed("evidence")(log / enclave.boot_id.hex())
+    assert "not in this folder" not in printed("audit", "verify", log, ANY, *anchored(log.parent))
 
 
 def test_a_claimed_boot_that_is_not_here(tmp_path: Path) -> None:
@@ -200,6 +266,7 @@ def test_prove_puts_the_place_into_the_bundle(log: Path, enclave: Enclave, issue
     assert (code, answer["leaves"]) == (0, 10)
     code, answer = judged("receipt", "verify", tmp_path / "proved", ANY, *anchored(tmp_path))
     assert (code, answer["layers"][-1]["status"]) == (0, "passed")
+    assert (tmp_path / "proved").stat().st_mode & 0o777 == 0o600  # it can hold a prompt and an answer
     again = CliRunner().invoke(cli, [*proved(log, bundle)], standalone_mode=False)
     assert isinstance(again.exception, FileExistsError)
 

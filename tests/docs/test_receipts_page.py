@@ -3,12 +3,19 @@
 import re
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
 from attestation import receipt_claims
 from attestation.checkpoints import CHECKPOINT_PROFILE
 from attestation.proof_errors import Layer, ProofCode
 from attestation.proofs import statements
 from attestation.proofs.verifier import DOCUMENT_WINDOW_MS
+from strongroom.cli.commands import cli
 from strongroom.protocol.configuration import Windows
+from tests.attestation.issuing import Enclave
+from tests.cli.receipts import ANY, judged, kept
+from tests.cli.verifying import anchored, policy_file, write
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receipts.md").read_text()
 
@@ -42,6 +49,27 @@ def test_the_window_is_the_longest_refresh() -> None:
     assert "7,200 s" in PAGE
     [bounds] = Windows.__annotations__["document_refresh_s"].__metadata__
     assert bounds.le * 1000 == DOCUMENT_WINDOW_MS
+
+
+def test_every_command_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    enclave = Enclave("A")
+    issued = enclave.issue()
+    enclave.checkpoint()
+    kept(tmp_path / "audit-log", enclave)
+    write(tmp_path, issued.receipt, "answer.receipt")
+    write(tmp_path, enclave.evidence.to_bytes(), "evidence.bin")
+    write(tmp_path, enclave.bundle(issued).to_bytes(), "answer.proof")
+    policy_file(tmp_path)
+    trust = anchored(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shown = re.findall(r"^\$ strongroom (.*)", PAGE, re.MULTILINE)
+    assert len(shown) == 4
+    for command in shown:
+        arguments = [*command.split(), *(trust if "verify" in command else ())]
+        result = CliRunner().invoke(cli, arguments, standalone_mode=False)
+        assert (result.exception, result.return_value or 0) == (None, 0), result.output
+    _, report = judged("receipt", "verify", "answer.logged.proof", ANY, *trust)
+    assert (report["layers"][-1]["name"], report["layers"][-1]["status"]) == ("log", "passed")
 
 
 def test_what_is_printed_as_not_proved_is_on_the_page() -> None:

@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from typing import Protocol
 
 TARGETS = (
+    "audit_log",
     "bindings",
+    "bundle",
     "cbor",
     "certificate",
     "cose",
     "document",
     "eif",
     "evidence",
+    "inclusion",
+    "joint_evidence",
     "key_policy",
     "payload",
     "policy_file",
+    "receipt",
+    "receipt_claims",
 )
 
 
