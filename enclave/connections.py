@@ -1,10 +1,11 @@
 """uvicorn's HTTP protocol with the bounds that it lacks: number of connections, size and time of a head.
 
-Bodies are bounded where they are read (`enclave.asgi`). Whoever breaks a bound here is the host itself, so it gets no
-answer: its connection is cut.
+Bodies are bounded where they are read (`enclave.asgi`). Whoever breaks a bound here, or speaks no HTTP, is the host
+itself, so it gets no answer: its connection is cut. uvicorn would answer in words of its own (review R20).
 """
 
 import asyncio
+import math
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,11 +14,16 @@ MAX_HEAD_BYTES: Final = 16 << 10
 HEAD_DEADLINE_S: Final = 10.0
 
 
+class _Full(Exception):
+    """Raised in a parser's callback; httptools turns it into its own error, and uvicorn into send_400_response."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection; at most `limit_concurrency` of them are open at a time."""
+    """One connection; at most `limit_concurrency` of them are open at a time, and as many requests under way."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._most, self.limit_concurrency = self.limit_concurrency or math.inf, None
         self._deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
@@ -25,7 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take the connection, or cut it where there are too many."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+        if len(self.connections) > self._most:
             transport.abort()
         else:
             self._deadline = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
@@ -60,7 +66,13 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is whole."""
         self._in_head, self._head_bytes = False, 0
         self._disarm()
+        if len(self.tasks) >= self._most:  # a request outlives its connection
+            raise _Full
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser gave up."""
+        self.transport.abort()
 
     def _disarm(self) -> None:
         if self._deadline is not None:

@@ -49,6 +49,11 @@ class Engine:
         """The manifests of the loaded models, in the order of loading."""
         return list(self._manifests.values())
 
+    def has_room(self, model_id: str) -> bool:
+        """Whether `run` would take a task for it now; True for a model that is not loaded, which `run` refuses."""
+        worker = self._workers.get(model_id)
+        return worker is None or worker.has_room
+
     async def run(self, model_id: str, task: Task) -> AsyncGenerator[Event, None]:
         """Run a task: chat yields TextDelta and at last ChatEnd, embed one Embeddings, infer one Outputs.
 

@@ -52,6 +52,11 @@ class Worker:
         self._jobs: set[Job] = set()
         self._closed = False
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more task may run or wait; one that was cancelled in the queue counts until its turn."""
+        return not self._closed and len(self._jobs) < self._limit
+
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """The events of the task; closing this generator cancels it. Raises EngineBusy and the model's EngineErrors."""
         job = Job(task)

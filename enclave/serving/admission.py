@@ -1,5 +1,7 @@
 """Admitting a sealed request: which way in, is it open, is it in time, was it here before. What is refused is fixed."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from enclave.clock import Clock
@@ -52,13 +54,17 @@ class Admission:
         envelopes: EnvelopeKeys,
         documents: Documents,
         clock: Clock,
+        has_room: Callable[[str], bool],
         *,
         limits: Limits,
         windows: Windows,
     ) -> None:
+        """`has_room` says whether a model can take one more task."""
         self._keys, self._envelopes, self._documents, self._clock = keys, envelopes, documents, clock
-        self._window_ms = windows.request_s * 1000
-        self._live_ids, self._single_uses = ReplayCache(limits.replay_entries), ReplayCache(limits.replay_entries)
+        self._has_room, self._window_ms = has_room, windows.request_s * 1000
+        self._live_ids = ReplayCache(limits.replay_entries)
+        # One for each key entry: whoever seals under another cannot use up this one's ids, nor its room.
+        self._single_uses = defaultdict[str, ReplayCache](lambda: ReplayCache(limits.replay_entries))
 
     async def open(self, message: bytes) -> Admitted:
         """Open a sealed request or raise Refused. A stale key is told by the clear key id, before anything is opened.
@@ -71,11 +77,18 @@ class Admission:
             raise Refused(Problem.REJECTED) from None
         if head.suite is WayIn.KMS_ENVELOPE:
             unlocked = await self._envelopes.unlock(head.key_id, message)
-            return self._open_envelope(unlocked, message, await self._documents.current())
+            return self._open_envelope(unlocked, message, await self._document_with_room(head.model))
         opener = self._keys.openers.get(head.key_id)
         if opener is None:
             raise Refused(Problem.STALE_KEY)
-        return self._open_live(opener, message, head.timestamp_ms, await self._documents.current())
+        return self._open_live(opener, message, head.timestamp_ms, await self._document_with_room(head.model))
+
+    async def _document_with_room(self, model: str) -> CachedDocument:
+        """The document that the answer will name; Refused while nothing could be run, so that no id is used up."""
+        document = await self._documents.current()
+        if not self._has_room(model):
+            raise Refused(Problem.BUSY)
+        return document
 
     def _open_live(
         self, opener: RequestOpener, message: bytes, timestamp_ms: int, document: CachedDocument
@@ -100,8 +113,7 @@ class Admission:
         head = unlocked.envelope.head
         admitted = Admitted(head, request, message, document, at_ms, unlocked.entry.id)
         if request.rest is not None and request.rest.single_use and not admitted.expired:
-            # Beside the key id: whoever seals under another entry cannot use up this one's ids.
-            _remember(self._single_uses, head.key_id + head.request_id, request.rest.not_after_ms, at_ms)
+            _remember(self._single_uses[unlocked.entry.id], head.request_id, request.rest.not_after_ms, at_ms)
         return admitted
 
 

@@ -1,14 +1,10 @@
 """The audit log of this boot, as its author keeps it: a frontier, and the last leaves for whoever stores them."""
 
-from typing import Final
-
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from attestation.checkpoints import Checkpoint, sign_checkpoint
 from attestation.merkle import Frontier
 from strongroom.protocol.audit import LEAF_BYTES, MAX_PAGE_LEAVES, AuditPage
-
-MAX_FIRST: Final = 1 << 48
 
 
 class AuditLog:

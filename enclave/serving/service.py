@@ -26,7 +26,13 @@ class InferenceService:
         self.audit = AuditLog(identity.keys.receipt, limits.audit_leaves)
         self._envelopes = EnvelopeKeys(configuration.key, DataKeys(boot.unwrap, limits, windows), identity.clock, log)
         self._admission = Admission(
-            identity.keys, self._envelopes, self.documents, identity.clock, limits=limits, windows=windows
+            identity.keys,
+            self._envelopes,
+            self.documents,
+            identity.clock,
+            engine.has_room,
+            limits=limits,
+            windows=windows,
         )
         self._answers = Answers(engine, Receipts(boot, self.audit), limits.max_new_tokens)
 

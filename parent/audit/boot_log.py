@@ -11,7 +11,7 @@ from attestation.merkle import HASH_BYTES, Frontier
 from attestation.proof_errors import ProofRejected
 from attestation.proofs.checkpoints import verify_checkpoint
 from parent.audit.errors import LogForked
-from parent.audit.files import LENGTH_BYTES, AppendFile, make_folder, put
+from parent.audit.files import LENGTH_BYTES, AppendFile, make_folder, put, sync_folder
 from parent.audit.origin import Origin
 from parent.audit.recovery import CHECKPOINTS, LEAVES, last_checkpoint, lock, stored_frontier
 
@@ -41,7 +41,9 @@ class BootLog:
         with ExitStack() as opened:
             leaves = opened.enter_context(AppendFile(folder / LEAVES))
             lock(leaves)
-            log = cls(origin, leaves, opened.enter_context(AppendFile(folder / CHECKPOINTS)))
+            checkpoints = opened.enter_context(AppendFile(folder / CHECKPOINTS))
+            sync_folder(folder)
+            log = cls(origin, leaves, checkpoints)
             opened.pop_all()
         return log
 

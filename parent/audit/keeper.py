@@ -16,12 +16,13 @@ from parent.audit.ledger import AuditLedger
 from parent.audit.origin import Origin
 from parent.audit.state import AuditState, state_after
 from parent.background import in_thread
-from parent.errors import EnclaveBroken
+from parent.errors import EnclaveBroken, GatewayError
 from parent.evidence import fetch_evidence
 from parent.link import EnclaveLink
 from strongroom.process import emit
 from strongroom.protocol.audit import MAX_PAGE_BYTES, AuditPage
 from strongroom.protocol.constants import MEDIA_AUDIT, PATH_AUDIT
+from strongroom.protocol.errors import ProtocolError
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,8 @@ class AuditKeeper:
             await self._pull_from_whatever_boot()
         except Exception as error:
             state = state_after(error)
-            if state is None:
-                raise
             self.failures[state] += 1
-            if state.alarming:
+            if state.alarming and state is not AuditState.GAP:  # which leaves no doubt about what is stored
                 self._close()
             self._conclude(state, _reason(error))
         else:
@@ -120,5 +119,11 @@ class AuditKeeper:
 
 
 def _reason(error: Exception) -> str:
-    """Ours say what was expected; those of the system would name paths."""
-    return (error.strerror or "I/O error") if isinstance(error, OSError) else str(error)
+    """Ours say what was expected; those of the system would name paths, others anything."""
+    match error:
+        case GatewayError() | AttestationError() | ProtocolError():
+            return str(error)
+        case OSError():
+            return error.strerror or "I/O error"
+        case _:
+            return type(error).__name__

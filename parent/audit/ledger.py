@@ -6,6 +6,7 @@ Nobody signed which boot came before another: it is this gateway's claim.
 import json
 import re
 import threading
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -47,8 +48,10 @@ class AuditLedger:
             if previous != boot:
                 if previous is not None:
                     finish(self.folder / previous)
-                log = BootLog.open(self.folder / boot, origin, previous)
-                put(self._last_path, json.dumps({**last, enclave: boot}).encode())
+                with ExitStack() as opened:
+                    log = opened.enter_context(closing(BootLog.open(self.folder / boot, origin, previous)))
+                    put(self._last_path, json.dumps({**last, enclave: boot}).encode())
+                    opened.pop_all()
                 return log
         return BootLog.open(self.folder / boot, origin, None)
 
@@ -60,7 +63,7 @@ class AuditLedger:
         """What was noted, without entries that cannot be ours."""
         try:
             noted = json.loads(self._last_path.read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return {}
         entries = noted.items() if isinstance(noted, dict) else ()
         return {name: boot for name, boot in entries if isinstance(boot, str) and _BOOT_ID.fullmatch(boot)}

@@ -2,11 +2,9 @@
 
 from enum import StrEnum
 
-from attestation.errors import AttestationError
 from parent.answer import EnclaveProblem
 from parent.audit.errors import LogForked, LogGap, LogInUse
 from parent.errors import EnclaveBroken, EnclaveError
-from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.problems import Problem
 
 
@@ -23,7 +21,7 @@ class AuditState(StrEnum):
     FORK = "fork"
     """What it signed and what is stored cannot be the same log."""
     BROKEN = "broken"
-    """An answer that is no page of this boot's log."""
+    """An answer that is no page of this boot's log, or an error that nobody foresaw."""
     DISK = "disk"
     """The folder cannot be read or written, or is another process's."""
 
@@ -33,20 +31,20 @@ class AuditState(StrEnum):
         return self not in (AuditState.WAITING, AuditState.KEPT, AuditState.UNREACHABLE)
 
 
-def state_after(error: Exception) -> AuditState | None:
-    """What a failed pull means; None for an error that none should raise."""
+def state_after(error: Exception) -> AuditState:
+    """What a failed pull means."""
     match error:
         case LogGap():
             return AuditState.GAP
         case LogForked():
             return AuditState.FORK
+        case LogInUse() | OSError():
+            return AuditState.DISK
         case EnclaveProblem(problem=Problem.BUSY):
             return AuditState.UNREACHABLE
-        case EnclaveBroken() | EnclaveProblem() | AttestationError() | ProtocolError():
+        case EnclaveBroken():
             return AuditState.BROKEN
         case EnclaveError():
             return AuditState.UNREACHABLE
-        case LogInUse() | OSError():
-            return AuditState.DISK
         case _:
-            return None
+            return AuditState.BROKEN

@@ -128,7 +128,7 @@ def test_the_image_injects_the_real_one_and_the_simulator_none() -> None:
     printed = subprocess.run([sys.executable, "-c", _IMAGE], capture_output=True, check=True, timeout=30).stdout
     assert json.loads(printed) == ["the device", True]
     simulator = Path(__file__).parents[2] / "strongroom" / "simulator" / "enclave.py"
-    assert "return run(nsm, enclave_addresses(arguments.sockets))" in simulator.read_text()
+    assert "return run(nsm, enclave_addresses(arguments.sockets, arguments.number))" in simulator.read_text()
 
 
 _SETTING = """

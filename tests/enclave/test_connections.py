@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from enclave import connections
-from enclave.asgi import Receive, Scope, Send, read_body, respond
+from enclave.asgi import App, Receive, Scope, Send, read_body, respond
 from enclave.server import _server
 from strongroom.transport.addresses import UnixAddress
 from strongroom.transport.sockets import listen
@@ -20,10 +20,10 @@ async def echo_length(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def serving(folder: Path, max_connections: int = 8) -> AsyncIterator[Path]:
+async def serving(folder: Path, max_connections: int = 8, app: App = echo_length) -> AsyncIterator[Path]:
     path = folder / "s"
     listener = listen(UnixAddress(path))
-    server = _server(echo_length, max_connections)
+    server = _server(app, max_connections)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield path
@@ -76,9 +76,49 @@ async def test_a_head_has_a_deadline(tmp_path: Path, head: bytes, monkeypatch: p
         assert await exchange(path, head) == b""
 
 
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
 async def test_more_connections_than_allowed_are_cut(tmp_path: Path) -> None:
     async with serving(tmp_path, max_connections=2) as path:
         held = [await asyncio.open_unix_connection(path) for _ in range(2)]
-        assert await exchange(path, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        assert await exchange(path, GET) == b""
+        _, last = held.pop()
+        last.close()
+        await asyncio.sleep(0.05)
+        assert b" 200 " in await exchange(path, GET)  # as many as allowed
         for _, writer in held:
             writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"no HTTP\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+    ],
+)
+async def test_what_is_no_http_gets_no_words_of_the_servers_own(tmp_path: Path, sent: bytes) -> None:
+    async with serving(tmp_path) as path:
+        assert await exchange(path, sent) == b""
+
+
+async def test_work_whose_callers_have_left_counts_until_it_is_done(tmp_path: Path) -> None:
+    done = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await done.wait()
+        await respond(send, 200, "text/plain", b"done")
+
+    async with serving(tmp_path, max_connections=2, app=slow) as path:
+        for _ in range(2):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.write(GET)
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        assert await exchange(path, GET) == b""
+        done.set()
+        await asyncio.sleep(0.05)
+        assert b" 200 " in await exchange(path, GET)

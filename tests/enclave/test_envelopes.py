@@ -11,7 +11,7 @@ from strongroom.protocol.configuration import Limits
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import Failure, Outputs
 from strongroom.protocol.problems import Problem
-from tests.enclave.caller import DAY_MS, Caller, ready
+from tests.enclave.caller import DAY_MS, INFER, Caller, ready
 from tests.enclave.deployment import configuration, request_key
 
 REQUESTS, OTHERS = request_key(), request_key("others", tenant="other")
@@ -177,6 +177,27 @@ async def test_single_uses_of_two_entries_do_not_meet(caller: Caller) -> None:
     request_id, rest = secrets.token_bytes(16), caller.rest(single_use=True)
     for entry in (REQUESTS, OTHERS):
         await caller.ask(caller.envelope(entry, rest=rest, request_id=request_id))
+
+
+async def test_whoever_fills_the_memory_of_one_entry_keeps_nobody_out_of_another(caller: Caller) -> None:
+    rest, wrapped = caller.rest(single_use=True), caller.kms.wrap(REQUESTS)
+    for _ in range(64):
+        await caller.service.open(caller.envelope(REQUESTS, rest=rest, wrapped=wrapped))
+    assert await refusal(caller, caller.envelope(REQUESTS, rest=rest, wrapped=wrapped)) is Problem.BUSY
+    await caller.ask(caller.envelope(OTHERS, rest=rest))
+
+
+@pytest.mark.parametrize("envelope", [False, True])
+async def test_while_its_model_has_no_room_nothing_is_used_up(
+    caller: Caller, envelope: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single_use = caller.envelope(REQUESTS, rest=caller.rest(single_use=True))
+    message = single_use if envelope else caller.seal(INFER, model="tiny-tensor")
+    with monkeypatch.context() as patched:
+        patched.setattr(caller.enclave.engine._workers["tiny-tensor"], "_limit", 0)
+        assert await refusal(caller, message) is Problem.BUSY
+    assert isinstance((await caller.ask(message)).events[0], Outputs)
+    assert await refusal(caller, message) is Problem.REPLAYED
 
 
 async def test_what_was_forged_uses_nothing_up(caller: Caller) -> None:

@@ -1,6 +1,7 @@
 """Small parts of the enclave: replay cache, clock, log, hardening, evidence."""
 
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
@@ -131,3 +132,12 @@ def test_each_suite_has_a_key_of_its_own_at_each_boot() -> None:
     first, second = (BootKeys.generate().configurations for _ in range(2))
     assert {configuration.key_id for configuration in first}.isdisjoint(item.key_id for item in second)
     assert first[1].public_key not in first[0].public_key
+
+
+def test_a_component_of_one_key_in_another_ends_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """X-Wing's X25519 key comes from the last third of what its seed expands to (R18)."""
+    seed = bytes(range(32))
+    seeds = iter([seed, hashlib.shake_256(seed).digest(96)[64:]])
+    monkeypatch.setattr("enclave.keys.secrets.token_bytes", lambda count: next(seeds))
+    with pytest.raises(BootRefused, match="of its own"):
+        BootKeys.generate()

@@ -131,6 +131,29 @@ async def test_a_full_replay_cache_refuses_rather_than_forgets(tensor_dir: Path)
     assert await refusal(caller, first) is Problem.REPLAYED
 
 
+@pytest.mark.parametrize("age_ms", [-300_000, 0, 300_000])
+async def test_the_window_and_the_memory_of_an_id_end_together(
+    caller: Caller, age_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_ms = caller.clock.now_ms()
+    monkeypatch.setattr(caller.clock, "now_ms", lambda: start_ms)
+    assert await refusal(caller, caller.seal(age_ms=-300_001)) is Problem.REJECTED
+    assert await refusal(caller, caller.seal(age_ms=300_001)) is Problem.REJECTED
+    message = caller.seal(age_ms=age_ms)
+    await caller.service.open(message)
+    for after_ms, problem in ((300_000, Problem.REPLAYED), (300_001, Problem.REJECTED)):
+        monkeypatch.setattr(caller.clock, "now_ms", lambda at_ms=start_ms - age_ms + after_ms: at_ms)
+        assert await refusal(caller, message) is problem
+
+
+async def test_an_id_is_used_under_one_suite_only(caller: Caller) -> None:
+    first, second = (
+        caller.seal(key=key, request_id=b"r" * 16) for key in caller.enclave.boot.identity.keys.configurations
+    )
+    await caller.service.open(first)
+    assert await refusal(caller, second) is Problem.REPLAYED
+
+
 async def test_the_x25519_suite_serves_too(caller: Caller) -> None:
     caller.key = caller.enclave.boot.identity.keys.configurations[1]
     assert caller.key.suite is Suite.X25519

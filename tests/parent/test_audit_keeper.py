@@ -122,6 +122,7 @@ async def test_what_the_enclave_forgot_is_a_gap_and_the_log_stays_sound(
     assert audited(tmp_path / "audit", enclave.boot).last.size == 2
     log = capfd.readouterr().out
     assert log.count('"state":"gap","reason":"expected leaves from 2 on, got them from 4 on"') == 1
+    assert log.count("audit-log-opened") == 1
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
@@ -240,6 +241,24 @@ async def test_a_disk_that_fails_is_told_without_its_path_and_mended(
         await keeper.attempt()
         assert (keeper.state, keeper.leaves) == (AuditState.KEPT, 2)
     assert audited(tmp_path / "audit", enclave.boot).last.size == 2
+
+
+async def test_an_error_that_nobody_foresaw_is_told_and_the_keeper_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enclave = AuditedEnclave()
+    enclave.boot.fill(1)
+
+    def unforeseen(data: bytes) -> AuditPage:
+        raise KeyError(CANARY)
+
+    async with kept(tmp_path, enclave) as keeper, background("audit-log", keeper.run()):
+        await eventually(lambda: keeper.state is AuditState.KEPT)
+        with monkeypatch.context() as patched:
+            patched.setattr("parent.audit.keeper.AuditPage.from_bytes", unforeseen)
+            await eventually(lambda: keeper.state is AuditState.BROKEN)
+            assert keeper.report()["reason"] == "KeyError"
+        await eventually(lambda: keeper.state is AuditState.KEPT)
 
 
 async def test_it_pulls_again_and_again_and_lets_go_at_the_end(tmp_path: Path) -> None:

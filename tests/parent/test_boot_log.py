@@ -192,6 +192,21 @@ def test_leaves_are_on_disk_before_their_checkpoint(
     assert synchronised == ["leaves", "checkpoints"]
 
 
+def test_the_entries_of_its_files_are_on_disk_before_anything_is_asked_for(
+    tmp_path: Path, boot: Enclave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries: list[set[str]] = []
+
+    def fsync(descriptor: int) -> None:
+        synchronised = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if synchronised == folder_of(tmp_path, boot):
+            entries.append({path.name for path in synchronised.iterdir()})
+
+    monkeypatch.setattr("parent.audit.files.os.fsync", fsync)
+    opened(tmp_path, boot).close()
+    assert entries[-1] == {"boot.json", "checkpoints", "evidence", "leaves"}
+
+
 def test_short_writes_are_continued(tmp_path: Path, boot: Enclave, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr("parent.audit.files.os.write", lambda descriptor, data: write(descriptor, data[:7]))
@@ -257,7 +272,24 @@ def test_the_ledger_finishes_the_boot_before(tmp_path: Path) -> None:
     assert audited(tmp_path, boot).last.size == 1
 
 
-@pytest.mark.parametrize("noted", [b"", b"[]", b"{", b'{"one": "../../etc"}', b'{"one": 7}'])
+def test_a_note_that_cannot_be_written_leaves_nothing_locked(
+    tmp_path: Path, boot: Enclave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = AuditLedger.at(tmp_path)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("parent.audit.ledger.put", full)
+        with pytest.raises(OSError, match="No space"):
+            ledger.open("one", origin_of(boot))
+    ledger.open("one", origin_of(boot)).close()
+
+
+@pytest.mark.parametrize(
+    "noted", [b"", b"[]", b"{", b"[" * 100_000, b'{"one": "../../etc"}', b'{"one": 7}'], ids=range(6)
+)
 def test_a_note_that_cannot_be_ours_claims_nothing(tmp_path: Path, noted: bytes) -> None:
     (tmp_path / "last.json").write_bytes(noted)
     boot = Enclave("A")
