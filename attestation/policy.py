@@ -158,13 +158,18 @@ def require_acceptance(policy: Policy, document: AttestationDocument, at_ms: int
         raise PolicyError(f"expected a policy that raises Rejected to refuse, got one that returns {kind}")
 
 
-def pins_code(policy: Policy) -> bool:
-    """Whether acceptance says anything about the code: not where UnsafeAnyMeasurement alone accepts."""
+def pinned_registers(policy: Policy) -> frozenset[int]:
+    """The PCRs of which acceptance says something: empty where UnsafeAnyMeasurement alone accepts.
+
+    All of them for a policy of another type: what it looks at is for whoever wrote it to know.
+    """
+    if isinstance(policy, Measurements | PinnedPCRs):
+        return frozenset(policy.pcrs)
     if isinstance(policy, AnyOf):
-        return all(pins_code(each) for each in policy.policies)
+        return frozenset.intersection(*map(pinned_registers, policy.policies))
     if isinstance(policy, AllOf):
-        return any(pins_code(each) for each in policy.policies)
-    return not isinstance(policy, UnsafeAnyMeasurement)
+        return frozenset.union(*map(pinned_registers, policy.policies))
+    return frozenset() if isinstance(policy, UnsafeAnyMeasurement) else frozenset(range(32))
 
 
 def _not_empty(policies: Iterable[Policy]) -> tuple[Policy, ...]:

@@ -15,7 +15,7 @@ from attestation.chain import ChainCache
 from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
 from attestation.modes import Archived, Mode
-from attestation.policy import Policy, pins_code
+from attestation.policy import Policy, pinned_registers
 from attestation.steps import Step, step_of
 from attestation.verifier import VerifiedDocument, verify
 
@@ -131,7 +131,7 @@ def _not_asked(demands: Demands, second_opinion: bool) -> Mapping[Step, str]:
     left_out = {
         Step.FRESHNESS: ("archived: judged at its own timestamp", isinstance(mode, Archived) and mode.at_ms is None),
         Step.DEBUG: ("debug mode is allowed, or the kind has none", _takes_debug(demands)),
-        Step.POLICY: ("any measurement is allowed", not pins_code(demands["policy"])),
+        Step.POLICY: ("any measurement is allowed", not pinned_registers(demands["policy"])),
         Step.BINDING: ("nothing is expected", nothing_expected),
         Step.SECOND_OPINION: ("not asked for", not second_opinion),
     }

@@ -28,7 +28,7 @@ from attestation.debug import check_not_debug
 from attestation.documents import AttestationDocument
 from attestation.errors import PolicyError, Rejected, RejectionCode
 from attestation.modes import Mode
-from attestation.policy import Policy, pins_code, require_acceptance
+from attestation.policy import Policy, pinned_registers, require_acceptance
 
 _GUARD = object()
 
@@ -96,8 +96,8 @@ def verify(
         mode=mode,
         anchor=anchor,
         valid_until_ms=links.valid_until_ms,
-        proves=claims.proves(parsed, mode, anchor, code_pinned=pins_code(policy)),
-        does_not_prove=claims.does_not_prove(parsed, mode, anchor, code_pinned=pins_code(policy)),
+        proves=claims.proves(parsed, mode, anchor, pinned=pinned_registers(policy)),
+        does_not_prove=claims.does_not_prove(parsed, mode, anchor, pinned=pinned_registers(policy)),
         guard=_GUARD,
     )
 

@@ -35,7 +35,7 @@ from attestation.receipts import leaf_data
 from attestation.verifier import VerifiedDocument
 
 DOCUMENT_WINDOW_MS = 7_200_000
-"""The longest ``document_refresh_s`` that a configuration may have: a document answers no longer (review R14)."""
+"""Beyond the longest ``document_refresh_s`` of a configuration: a document answers no longer (review R14)."""
 
 _GUARD = object()
 

@@ -24,6 +24,6 @@ def fields_of(answer: "Answer") -> dict[str, object]:
     return {"outputs": dict(answer)}
 
 
-def to_json(answer: "Answer", **others: object) -> str:
-    """One line; `others` come first."""
-    return msgspec.json.encode({**others, **fields_of(answer)}).decode()
+def to_json(answer: "Answer") -> str:
+    """One line."""
+    return msgspec.json.encode(fields_of(answer)).decode()

@@ -8,7 +8,7 @@ import click
 from strongroom.cli.answer_output import to_json
 from strongroom.cli.connection import client_options
 from strongroom.cli.failures import CommandFailed
-from strongroom.cli.files import read_bounded, read_text
+from strongroom.cli.files import read_bounded, read_text, write_private
 from strongroom.cli.output import json_option
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def infer(
     outputs = client.infer(model, inputs)
     _keep_proof(outputs, proof)
     if out is not None:
-        out.write_bytes(msgspec.json.encode(outputs))
+        write_private(out, msgspec.json.encode(outputs))
     if as_json:
         click.echo(to_json(outputs))
     elif out is None:
@@ -121,4 +121,4 @@ def infer(
 
 def _keep_proof(answer: "Proven", file: Path | None) -> None:
     if file is not None:
-        file.write_bytes(answer.proof())
+        write_private(file, answer.proof())

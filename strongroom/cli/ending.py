@@ -1,7 +1,12 @@
-"""Ending commands that have started processes of their own."""
+"""Ending commands in order: those that started processes of their own, and those whose work is better finished."""
 
+import asyncio
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
 
 
 def end_in_order() -> None:
@@ -9,3 +14,27 @@ def end_in_order() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores one of them
             signal.signal(number, lambda received, _: sys.exit(128 + received))
+
+
+@contextmanager
+def interrupted_gently(stop: Callable[[], None]) -> Iterator[None]:
+    """In the running loop, let the first Ctrl-C (or SIGTERM) call `stop` and no more; the second ends us as ever."""
+    loop = asyncio.get_running_loop()
+    # Whoever was started in a shell's background ignores Ctrl-C, and goes on doing so.
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+
+    def restore() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    def first() -> None:
+        restore()
+        click.echo("interrupted: waiting for what is under way; again to give it up", err=True)
+        stop()
+
+    for number in numbers:
+        loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,5 +1,6 @@
-"""Reading what the user names: once, bounded, and as text only if it is text. A name can be a pipe or /dev/zero."""
+"""What the user names: read once, bounded, as text only if it is text. A name can be a pipe or /dev/zero."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def read_some(path: Path, max_bytes: int) -> bytes:
     if sys.stdin is None:
         raise CommandFailed("usage", "expected standard input, got none: it is closed", EXIT_USAGE)
     return sys.stdin.buffer.read(max_bytes)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write to `path`; a file that was not there is its owner's alone. Raises OSError."""
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(data)
 
 
 def read_text(max_bytes: int) -> str:

@@ -1,5 +1,6 @@
 """`strongroom open`: answers to sealed files, for whoever holds their tickets."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +9,12 @@ import click
 
 from strongroom.cli.answer_output import fields_of, to_json
 from strongroom.cli.connection import terms_options
-from strongroom.cli.failures import CommandFailed, known
+from strongroom.cli.failures import CommandFailed
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option
 from strongroom.cli.progress import lines_with_progress
-from strongroom.cli.rest_files import Tally, stems, write_whole
+from strongroom.cli.rest_files import bases, holds, write_whole
+from strongroom.cli.tally import Tally
 
 if TYPE_CHECKING:
     from strongroom.client.answers import Answer
@@ -34,6 +36,7 @@ _SECRET_MODE = 0o600
 @click.option(
     "--proofs", type=click.Path(file_okay=False, path_type=Path), help="Folder for proof bundles, NAME.proof."
 )
+@click.option("--force", is_flag=True, help="Replace other files under these names.")
 @json_option
 @terms_options
 def open_(
@@ -41,6 +44,7 @@ def open_(
     tickets: Path | None,
     out: Path | None,
     proofs: Path | None,
+    force: bool,
     as_json: bool,
     terms: "Terms",
 ) -> int:
@@ -54,14 +58,14 @@ def open_(
     \b
     Example:  strongroom open answers/*.answer --tickets sealed/ --policy policy.toml --out plain/
     """
-    names, tally = stems(files, ".answer"), Tally(as_json)
+    found, tally = bases(files, ".answer", out or proofs), Tally(as_json)
     for folder in (out, proofs):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-    run = _Opening(terms, tickets, out, proofs, tally)
-    with lines_with_progress(len(names), "opened") as write:
-        for file, name in names.items():
-            write(run.line(file, name, alone=len(names) == 1))
+    run = _Opening(terms, tickets, out, proofs, force, tally)
+    with lines_with_progress(len(found), "opened") as write:
+        for file, base in found.items():
+            write(run.line(file, base.name, alone=len(found) == 1))
     return tally.end()
 
 
@@ -73,6 +77,7 @@ class _Opening:
     tickets: Path | None
     out: Path | None
     proofs: Path | None
+    force: bool
     tally: Tally
 
     def line(self, file: Path, name: str, *, alone: bool) -> str:
@@ -81,15 +86,12 @@ class _Opening:
             answer = self._open(file, name)
             self._keep(answer, name)
         except Exception as error:
-            failure = known(error)
-            if failure is None:
-                raise
-            return self.tally.failed(file, failure)
+            return self.tally.failed(file, error)
         said = self.tally.succeeded(file, "opened")
         if self.out is not None:
             return said
         if self.tally.as_json:
-            return to_json(answer, file=str(file), outcome="opened")
+            return json.dumps({**json.loads(said), **json.loads(to_json(answer))})
         return _plain(answer) if alone else f"{said}\n{_plain(answer)}"
 
     def _open(self, file: Path, name: str) -> "Answer":
@@ -103,11 +105,15 @@ class _Opening:
         return held.open(read_bounded(file, MAX_ANSWER_BYTES), self.terms)
 
     def _keep(self, answer: "Answer", name: str) -> None:
+        """All of its files that are not there yet, or none."""
+        kept: dict[Path, bytes] = {}
         if self.proofs is not None:
-            write_whole(self.proofs / f"{name}.proof", answer.proof(), _SECRET_MODE)
+            kept[self.proofs / f"{name}.proof"] = answer.proof()
         if self.out is not None:
             suffix = "txt" if "text" in fields_of(answer) else "json"
-            write_whole(self.out / f"{name}.{suffix}", _plain(answer).encode(), _SECRET_MODE)
+            kept[self.out / f"{name}.{suffix}"] = _plain(answer).encode()
+        for path in [path for path, data in kept.items() if self.force or not holds(path, data)]:
+            write_whole(path, kept[path], _SECRET_MODE)
 
 
 def _plain(answer: "Answer") -> str:

@@ -1,17 +1,26 @@
-"""Files at rest: written whole or not at all, and one line for each of many, whatever became of the others."""
+"""Files at rest: where they go, written whole or not at all, and never over others unasked."""
 
-import json
+import fcntl
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import click
+from strongroom.cli.failures import EXIT_USAGE, CommandFailed
+from strongroom.cli.files import read_some
 
-from strongroom.cli.failures import EXIT_FAILED, EXIT_USAGE, CommandFailed, known
-from strongroom.cli.readable import escaped
+
+def bases(files: Sequence[Path], suffix: str, out: Path | None) -> dict[Path, Path]:
+    """Where the outputs of each file go, but for their endings: in `out` or beside it, by its name without `suffix`.
+
+    Raises CommandFailed for two files of one name.
+    """
+    found = {file: (out or file.parent) / file.name.removesuffix(suffix) for file in dict.fromkeys(files)}
+    if twice := [base.name for base, count in Counter(found.values()).items() if count > 1]:
+        raise CommandFailed("usage", f"{twice[0]}: expected each name once, got two files of it", EXIT_USAGE)
+    return found
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -24,55 +33,45 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
             os.fsync(draft.fileno())
             os.replace(draft.name, path)
         except BaseException:
-            os.unlink(draft.name)
+            Path(draft.name).unlink(missing_ok=True)
             raise
+    _synchronise(path.parent)
 
 
-def stems(files: Sequence[Path], suffix: str) -> dict[Path, str]:
-    """The name of each file without `suffix`; outputs are named by it. Raises CommandFailed for one name twice."""
-    names = {file: file.name.removesuffix(suffix) for file in dict.fromkeys(files)}
-    if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
-        raise CommandFailed("usage", f"{twice[0]}: expected each name once, got two files of it", EXIT_USAGE)
-    return names
+def holds(path: Path, data: bytes) -> bool:
+    """Whether `path` is there and holds these very bytes. Raises CommandFailed where it holds others, OSError."""
+    if not os.path.lexists(path):
+        return False
+    if read_some(path, len(data) + 1) != data:
+        sentence = f"{path}: expected nothing, or what this run would write, got another: --force replaces it"
+        raise CommandFailed("exists", sentence, EXIT_USAGE)
+    return True
 
 
-@dataclass
-class Tally:
-    """What became of the files of a run, and the exit code that says so."""
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of that folder, where two would replace each other's files. Raises CommandFailed, OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
 
-    as_json: bool
-    counts: Counter[str] = field(default_factory=Counter)
 
-    def line(self, file: Path, work: Callable[[], str]) -> str:
-        """Do the work on one file, which says in a word what became of it; gives the line about it.
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CommandFailed("in-use", f"{folder}: expected no other run at work in it: wait for its end") from None
+    except OSError:
+        return  # a file system without locks on folders
 
-        A failure that is known is this file's alone.
-        """
-        try:
-            return self.succeeded(file, work())
-        except Exception as error:
-            failure = known(error)
-            if failure is None:
-                raise
-            return self.failed(file, failure)
 
-    def succeeded(self, file: Path, outcome: str) -> str:
-        """The line of a file that went well."""
-        self.counts[outcome] += 1
-        if self.as_json:
-            return json.dumps({"file": str(file), "outcome": outcome})
-        return f"{click.style(outcome.ljust(8), fg='green')}  {escaped(str(file))}"
-
-    def failed(self, file: Path, failure: CommandFailed) -> str:
-        """The line of a file that did not."""
-        self.counts["failed"] += 1
-        if self.as_json:
-            return json.dumps({"file": str(file), "outcome": "failed", **json.loads(failure.to_json())})
-        return f"{click.style('failed'.ljust(8), fg='red')}  {escaped(f'{file}: {failure.message}')}"
-
-    def end(self) -> int:
-        """Print the counts, but for programs; gives 1 if a file failed."""
-        if not self.as_json and self.counts.total() > 1:
-            listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.counts.items()))
-            click.echo(f"{self.counts.total()} files: {listed}")
-        return EXIT_FAILED if self.counts["failed"] else 0
+def _synchronise(folder: Path) -> None:
+    """Its entries too are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

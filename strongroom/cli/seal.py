@@ -13,8 +13,9 @@ from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option
 from strongroom.cli.parameters import instant_ms
 from strongroom.cli.progress import lines_with_progress
-from strongroom.cli.rest_files import Tally, stems
+from strongroom.cli.rest_files import alone_in, bases
 from strongroom.cli.sealing_run import SealingRun
+from strongroom.cli.tally import Tally
 
 if TYPE_CHECKING:
     from strongroom.client.tasks import ChatOptions
@@ -75,7 +76,8 @@ def seal(
     """Seal each FILE, a prompt in plain text or a task in .json, under one KMS data key (kms:GenerateDataKey).
 
     NAME.sealed may wait anywhere for months and be submitted by anybody. NAME.ticket opens the answer and is as secret
-    as FILE. A run that was interrupted goes on where it stopped; files that are sealed already are kept.
+    as FILE. A run that was interrupted goes on where it stopped; files that are sealed already are kept, with the
+    --not-after and --multiple of their own run.
 
     Exit 0 all sealed, 1 some were not, 2 wrong usage.
 
@@ -102,11 +104,11 @@ def seal(
         options=options,
         make_key=lambda: generate_data_key(entry.arn, entry.fixed_context, endpoint_url, ca_bundle),
     )
-    names, tally = stems(files, ""), Tally(as_json)
+    found, tally = bases(files, "", out), Tally(as_json)
     out.mkdir(parents=True, exist_ok=True)
-    with lines_with_progress(len(names), "sealed") as write:
-        for file, name in names.items():
-            write(tally.line(file, partial(run.seal, file, out / f"{name}.sealed", out / f"{name}.ticket")))
+    with alone_in(out), lines_with_progress(len(found), "sealed") as write:
+        for file, base in found.items():
+            write(tally.line(file, partial(run.seal, file, Path(f"{base}.sealed"), Path(f"{base}.ticket"))))
     return tally.end()
 
 

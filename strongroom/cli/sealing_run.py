@@ -38,7 +38,8 @@ class SealingRun:
         """Seal one file, or keep what an earlier run made of it; gives `sealed` or `kept`.
 
         The ticket is written first, and holds the sealed request too: whatever stops us between the two, the next run
-        writes the other. Raises CommandFailed, InvalidArgument, OSError.
+        writes the other. So a request that is to be replaced goes first of all. Raises CommandFailed, InvalidArgument,
+        OSError.
         """
         task = read_task(file, self.options)
         held = None if self.force else self._held(task, sealed, ticket)
@@ -46,22 +47,28 @@ class SealingRun:
             return "kept"
         made = held or self._sealed(task)
         if held is None:
+            sealed.unlink(missing_ok=True)
             write_whole(ticket, made.to_bytes(), _SECRET_MODE)
         write_whole(sealed, made.sealed)
         return "sealed"
 
     @cached_property
-    def _sealer(self) -> EnvelopeSealer:
-        return EnvelopeSealer(self.entry, *self.make_key())
+    def _sealer(self) -> EnvelopeSealer | CommandFailed:
+        """Or why there is none: what KMS refused once it is not asked again for each file."""
+        try:
+            return EnvelopeSealer(self.entry, *self.make_key())
+        except CommandFailed as failure:
+            return failure
 
     def _sealed(self, task: Task) -> Ticket:
-        at_ms = time.time_ns() // 1_000_000
+        if isinstance(self._sealer, CommandFailed):
+            raise self._sealer
         return self._sealer.seal(
-            task, model=self.model, not_after_ms=self.not_after_ms, at_ms=at_ms, single_use=self.single_use
+            task, model=self.model, not_after_ms=self.not_after_ms, at_ms=_now_ms(), single_use=self.single_use
         )
 
     def _held(self, task: Task, sealed: Path, ticket: Path) -> Ticket | None:
-        """The ticket of an earlier run, which must be of this very task, model and key. Raises CommandFailed."""
+        """The ticket of an earlier run, of this very task, model and key, not expired. Raises CommandFailed."""
         if not ticket.exists():
             if sealed.exists():
                 raise _other(sealed)
@@ -72,7 +79,14 @@ class SealingRun:
             raise _other(ticket)
         if sealed.exists() and read_bounded(sealed, MAX_SEALED_REQUEST_BYTES) != held.sealed:
             raise _other(sealed)
+        if held.not_after_ms <= _now_ms():
+            sentence = f"{ticket}: expected a time to come, got --not-after past: open its answer, or use --force"
+            raise CommandFailed("expired", sentence)
         return held
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _other(path: Path) -> CommandFailed:

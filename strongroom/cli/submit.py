@@ -1,6 +1,7 @@
 """`strongroom submit`: sealed files in, sealed answers out, by anybody."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strongroom.cli.failures import EXIT_USAGE, CommandFailed, known
+from strongroom.cli.ending import interrupted_gently
+from strongroom.cli.failures import EXIT_INTERRUPTED, EXIT_USAGE, CommandFailed
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option
 from strongroom.cli.progress import lines_with_progress
-from strongroom.cli.rest_files import Tally, stems, write_whole
+from strongroom.cli.rest_files import bases, write_whole
+from strongroom.cli.tally import Tally
 
 if TYPE_CHECKING:
     from strongroom.client.submitter import Submitter
@@ -38,20 +41,22 @@ def submit(
     """Hand each SEALED file to the gateway and keep the sealed answer, with the evidence of whoever gave it.
 
     Needs no key and no policy: nothing is judged here but form. A busy gateway is asked again; answers that are there
-    already are kept. One file's failure does not stop the others.
+    already are kept. One file's failure does not stop the others. The first Ctrl-C waits for those under way: where a
+    file is good for one answer, that is lost with whoever waits for it.
 
-    Exit 0 all answered, 1 some were not, 2 wrong usage.
+    Exit 0 all answered, 1 some were not, 2 wrong usage, 130 interrupted.
 
     \b
     Example:  strongroom submit sealed/*.sealed --url https://gateway.example --out answers/
     """
-    names, tally = stems(files, ".sealed"), Tally(as_json)
+    answers = {file: Path(f"{base}.answer") for file, base in bases(files, ".sealed", out).items()}
+    tally = Tally(as_json)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    answers = {file: (out or file.parent) / f"{name}.answer" for file, name in names.items()}
-    with lines_with_progress(len(names), "submitted") as write:
+    with lines_with_progress(len(answers), "submitted") as write:
         asyncio.run(_submit_all(answers, _Submission(url, timeout_s, parallel, force, tally, write)))
-    return tally.end()
+    code = tally.end()
+    return code if tally.counts.total() == len(answers) else EXIT_INTERRUPTED
 
 
 @dataclass(frozen=True)
@@ -69,21 +74,26 @@ class _Submission:
 async def _submit_all(answers: Mapping[Path, Path], run: _Submission) -> None:
     from strongroom.client.submitter import Submitter
 
-    waiting = iter(answers.items())
+    waiting = deque(answers.items())
 
     async def work_off() -> None:
-        for sealed, answer in waiting:
-            try:
-                run.write(run.tally.succeeded(sealed, await _submit(submitter, sealed, answer, run.force)))
-            except Exception as error:
-                failure = known(error)
-                if failure is None:
-                    raise
-                run.write(run.tally.failed(sealed, failure))
+        while waiting:
+            run.write(await _line(submitter, *waiting.popleft(), run))
 
-    async with Submitter(run.url, timeout_s=run.timeout_s) as submitter, asyncio.TaskGroup() as group:
-        for _ in range(min(run.parallel, len(answers))):
-            group.create_task(work_off())
+    async with Submitter(run.url, timeout_s=run.timeout_s) as submitter:
+        with interrupted_gently(waiting.clear):
+            # No group of tasks: whatever becomes of one, for example of its output, the others' answers are kept.
+            workers = (work_off() for _ in range(min(run.parallel, len(answers))))
+            ended = await asyncio.gather(*workers, return_exceptions=True)
+    for error in filter(None, ended):
+        raise error
+
+
+async def _line(submitter: "Submitter", sealed: Path, answer: Path, run: _Submission) -> str:
+    try:
+        return run.tally.succeeded(sealed, await _submit(submitter, sealed, answer, run.force))
+    except Exception as error:
+        return run.tally.failed(sealed, error)
 
 
 async def _submit(submitter: "Submitter", sealed: Path, answer: Path, force: bool) -> str:

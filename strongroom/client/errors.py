@@ -8,7 +8,7 @@
     ├── TimedOut             nothing that verifies came in time
     ├── AttestationRefused   the enclave's evidence does not satisfy the policy (`.rejection`) or a term (`.unmet`)
     ├── GatewayProblem       the gateway's own refusal: untrusted, and no statement of the enclave (`.problem`)
-    ├── StaleKey             the gateway says, also after a new attestation, that the enclave's key is gone
+    ├── StaleKey             the gateway says, also after a new attestation, that no enclave holds the key
     ├── SealBroken           a success that is not the sealed answer to this request: altered, foreign or plain bytes
     ├── AnswerTruncated      the answer ended before its last chunk
     ├── ReceiptRefused       the answer's receipt is missing or does not verify (`.rejection`): it is no complete answer
@@ -130,12 +130,12 @@ class GatewayProblem(StrongroomError):
 
 
 class StaleKey(StrongroomError):
-    """The gateway refused a second key, freshly attested, as gone; a request is sent at most twice."""
+    """The gateway knows no enclave that holds the key: a second one, freshly attested, or that of a KMS envelope."""
 
     code, exit_code = "stale-key", 8
 
     def __init__(self) -> None:
-        super().__init__("expected an enclave that holds the key just attested, got none: wait, then try again")
+        super().__init__("expected an enclave that holds the key sealed to, got none: wait, then try again")
 
 
 class SealBroken(StrongroomError):

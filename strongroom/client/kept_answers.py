@@ -10,12 +10,13 @@ from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
 from attestation.evidence import MAX_EVIDENCE_BYTES, Evidence
 from attestation.proof_errors import ProofRejected
-from strongroom.protocol.constants import MAX_CHUNK_BYTES, MEDIA_SEALED_RESPONSE
-from strongroom.protocol.errors import Malformed
+from strongroom.protocol.constants import MAX_CHUNK_BYTES, MEDIA_SEALED_RESPONSE, TAG_BYTES
+from strongroom.protocol.errors import Malformed, Truncated
 from strongroom.protocol.framing import Reader, prefixed
 from strongroom.protocol.messages import SealedRequestHead, SealedResponseHead
 
-MAX_RESPONSE_BYTES = SealedResponseHead.SIZE_BYTES + 5 + MAX_CHUNK_BYTES
+_CHUNK_HEAD_BYTES = 5
+MAX_RESPONSE_BYTES = SealedResponseHead.SIZE_BYTES + _CHUNK_HEAD_BYTES + MAX_CHUNK_BYTES
 """A whole answer: its head and one chunk."""
 MAX_ANSWER_BYTES = 4 + 3 * 4 + len(MEDIA_SEALED_RESPONSE) + MAX_RESPONSE_BYTES + MAX_EVIDENCE_BYTES
 
@@ -53,10 +54,14 @@ class KeptAnswer:
 
 
 def answering_document(response: bytes, asked: SealedRequestHead) -> bytes:
-    """The digest of the document that a response to `asked` names. Raises Malformed for a response to another."""
+    """The digest of the document that a whole response to `asked` names.
+
+    Raises Malformed for a response to another, or in another form than one last chunk; Truncated for a part of it.
+    """
     head = _head(response)
     if (head.request_id, head.suite) != (asked.request_id, asked.suite):
         raise Malformed("sealed response: expected the answer to this request, got another's")
+    _check_chunk(response[SealedResponseHead.SIZE_BYTES :])
     return head.document_digest
 
 
@@ -68,6 +73,14 @@ def check_evidence_form(evidence: bytes, document_digest: bytes) -> None:
         raise Malformed(str(rejection)) from None
     if document.payload_digest != document_digest:
         raise Malformed("evidence: expected the document that the answer names, got another")
+
+
+def _check_chunk(chunk: bytes) -> None:
+    flag, size, there = chunk[:1], int.from_bytes(chunk[1:_CHUNK_HEAD_BYTES], "big"), len(chunk) - _CHUNK_HEAD_BYTES
+    if there < 0 or there < size <= MAX_CHUNK_BYTES:
+        raise Truncated("sealed response: expected a whole chunk, got a part of it")
+    if flag != b"\1" or there != size or size <= TAG_BYTES:
+        raise Malformed("sealed response: expected one chunk, the last, got others")
 
 
 def _head(response: bytes) -> SealedResponseHead:

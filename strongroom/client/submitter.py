@@ -1,12 +1,13 @@
 """Submitting sealed requests for somebody else: no keys, no policy, nothing judged but form."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from strongroom.client.deadlines import deadline
-from strongroom.client.errors import GatewayProblem, InvalidArgument, TimedOut, Unreachable
+from strongroom.client.errors import GatewayProblem, InvalidArgument, SealBroken, StrongroomError, TimedOut, Unreachable
 from strongroom.client.gateway import Gateway
 from strongroom.client.kept_answers import (
     MAX_RESPONSE_BYTES,
@@ -22,7 +23,7 @@ from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.problems import Problem
 
 T = TypeVar("T")
-Transient = Callable[[Exception], bool]
+Transient = Callable[[StrongroomError], bool]
 
 _WAITS_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 
@@ -30,10 +31,13 @@ _WAITS_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 class Submitter:
     """A gateway that sealed requests are handed to; use it in one event loop.
 
-    `waits_s` are the pauses before it is asked again while it is busy: nothing was processed then.
+    `waits_s` are the pauses before it is asked again while it is busy: nothing was processed then. Raises
+    InvalidArgument.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 120.0, waits_s: Sequence[float] = _WAITS_S) -> None:
+        if not 0 < timeout_s < math.inf:
+            raise InvalidArgument("timeout_s: expected a positive number of seconds")
         self._gateway = Gateway(url)
         self._timeout_s, self._waits_s = timeout_s, waits_s
 
@@ -81,7 +85,7 @@ class Submitter:
         for wait_s in self._waits_s:
             try:
                 return await work()
-            except (GatewayProblem, Unreachable, TimedOut) as error:
+            except StrongroomError as error:
                 if not is_transient(error):
                     raise
             await asyncio.sleep(wait_s)
@@ -95,9 +99,9 @@ def _head(sealed: bytes) -> SealedRequestHead:
         raise InvalidArgument(str(error)) from None
 
 
-def _is_busy(error: Exception) -> bool:
+def _is_busy(error: StrongroomError) -> bool:
     return isinstance(error, GatewayProblem) and error.problem in (Problem.BUSY, Problem.NOT_READY)
 
 
-def _is_lost(error: Exception) -> bool:
-    return isinstance(error, GatewayProblem | Unreachable | TimedOut)
+def _is_lost(error: StrongroomError) -> bool:
+    return isinstance(error, GatewayProblem | Unreachable | TimedOut | SealBroken)

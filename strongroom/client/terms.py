@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from attestation.anchors import SimulatedTrustAnchor, TrustAnchor
+from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.chain import ChainCache
 from attestation.errors import AttestationError, Rejected
 from attestation.evidence import Evidence
 from attestation.modes import Live, Mode
-from attestation.policy import Policy
+from attestation.policy import Policy, pinned_registers
 from attestation.proof_errors import ProofRejected
 from attestation.verifier import VerifiedDocument, verify
 from strongroom.client.attested import AttestedKey, bound_key_list
 from strongroom.client.errors import AttestationRefused, InvalidArgument, PolicyRequired
 from strongroom.client.kms_terms import KMSTerms
 from strongroom.protocol.suites import Suite
+
+_CODE, _MODELS, _CONFIGURATION = 0, 16, 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,14 @@ class JudgedEvidence:
 
 @dataclass(frozen=True)
 class Terms:
-    """What this client demands of an enclave. Raises PolicyRequired, InvalidArgument."""
+    """What this client demands of an enclave.
+
+    Its policy pins the code, the models (PCR16) and the configuration (PCR17) in every measurement, or says by its
+    type, `UnsafeAnyMeasurement`, that it pins nothing. Raises PolicyRequired, InvalidArgument.
+    """
 
     policy: Policy
-    anchor: TrustAnchor | SimulatedTrustAnchor
+    anchor: TrustAnchor | SimulatedTrustAnchor = AWS_NITRO_ROOT_G1
     allow_simulated: bool = False
     suites: Sequence[Suite] = field(default=(Suite.XWING,))
     kms: KMSTerms = field(default_factory=KMSTerms)
@@ -49,6 +55,7 @@ class Terms:
     def __post_init__(self) -> None:
         if not callable(getattr(self.policy, "check", None)):
             raise PolicyRequired
+        _check_pinned(self.policy)
         if not isinstance(self.anchor, TrustAnchor | SimulatedTrustAnchor):
             raise InvalidArgument("anchor: expected a TrustAnchor or a SimulatedTrustAnchor")
         if not self.suites or not all(isinstance(suite, Suite) for suite in self.suites):
@@ -88,3 +95,10 @@ class Terms:
         except AttestationError as error:
             raise AttestationRefused(str(error), "correct the policy") from None
         return parsed, verified
+
+
+def _check_pinned(policy: Policy) -> None:
+    pinned = pinned_registers(policy)
+    if missing := {_CODE, _MODELS, _CONFIGURATION} - pinned if pinned else set():
+        names = ", ".join(f"pcr{index}" for index in sorted(missing))
+        raise InvalidArgument(f"policy: expected {names} in every measurement, got one without; add what is missing")

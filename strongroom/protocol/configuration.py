@@ -4,6 +4,7 @@ The parent delivers it as TOML; the digest of its bytes as received goes into PC
 policy and a client's policy can name it. Credentials, ciphertext and the like are not here: they are unmeasured.
 """
 
+from itertools import combinations
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -37,6 +38,10 @@ class KeyEntry(Struct, frozen=True, forbid_unknown_fields=True):
     def fixed_context(self) -> dict[str, str]:
         """What every EncryptionContext under this entry holds: {purpose, tenant} and the entry's own pairs (R7)."""
         return {**self.context, "purpose": self.purpose, "tenant": self.tenant}
+
+    def is_same_key(self, other: "KeyEntry") -> bool:
+        """Whether KMS could not tell the two apart, nor an envelope: they have one key and one fixed context."""
+        return (self.arn, self.fixed_context) == (other.arn, other.fixed_context)
 
     def model_context(self, model: CatalogueEntry) -> dict[str, str]:
         """The EncryptionContext of a model's data key: the fixed pairs and {model, version}."""
@@ -75,8 +80,8 @@ class Windows(Struct, frozen=True, forbid_unknown_fields=True):
 
     request_s: Annotated[int, Meta(ge=10, le=3600)] = 300
     """A request is refused when its timestamp is further than this from the enclave's time."""
-    document_refresh_s: Annotated[int, Meta(ge=30, le=7200)] = 600
-    """The cached attestation document is made anew after this long."""
+    document_refresh_s: Annotated[int, Meta(ge=30, le=7190)] = 600
+    """The cached attestation document is made anew after this long; receipts may name it for 7,200 s."""
     data_key_ttl_s: Annotated[int, Meta(ge=10, le=86_400)] = 900
     """A kept data key is asked of KMS again after this long: what a revoked key, or a dead KMS, leaves to be served."""
 
@@ -99,6 +104,8 @@ class DeploymentConfiguration(Struct, frozen=True, forbid_unknown_fields=True):
         ids = [entry.id for entry in configuration.key]
         if len(set(ids)) != len(ids):
             raise InvalidDocument("deployment configuration: expected each key id once, got one twice")
+        if any(former.is_same_key(latter) for former, latter in combinations(configuration.key, 2)):
+            raise InvalidDocument("deployment configuration: expected each key and context in one entry, got two")
         if any(_RESERVED_CONTEXT & entry.context.keys() for entry in configuration.key):
             names = ", ".join(sorted(_RESERVED_CONTEXT))
             raise InvalidDocument(f"deployment configuration: {names} in a context are set by Strongroom; remove them")

@@ -11,7 +11,7 @@ from attestation.documents import AttestationDocument
 from attestation.errors import PolicyError, RejectionCode
 from attestation.measurements import EMPTY_APPLICATION_PCR2
 from attestation.modes import Archived
-from attestation.policy import AllOf, AnyOf, Measurements, Policy, UnsafeAnyMeasurement
+from attestation.policy import AllOf, AnyOf, Measurements, PinnedPCRs, Policy, UnsafeAnyMeasurement
 from tests.attestation import forge
 from tests.attestation.judge import accept, reject
 
@@ -178,3 +178,33 @@ def test_a_verdict_says_whether_the_code_is_known(policy: Policy, pinned: bool) 
     verified = accept(forge.document(), policy=policy)
     assert any("PCRs satisfied" in text for text in verified.proves) is pinned
     assert any("which code runs" in text for text in verified.does_not_prove) is not pinned
+
+
+def full(*left_out: int) -> Measurements:
+    return Measurements(without(*left_out), any_parent_role=3 in left_out)
+
+
+@pytest.mark.parametrize(
+    ("policy", "open_registers"),
+    [
+        (full(), set()),
+        (full(3), {3}),
+        (full(16), {16}),
+        (full(17), {17}),
+        (AnyOf([full(), full(3, 16)]), {3, 16}),
+        (AllOf([full(3), PinnedPCRs({16: forge.pcr(16)})]), {3}),
+        (PinnedPCRs({0: forge.pcr(0)}), {3, 16, 17}),
+    ],
+    ids=["all", "no role", "no models", "no configuration", "any of two", "all of two", "one register"],
+)
+def test_a_verdict_says_which_registers_may_hold_anything(policy: Policy, open_registers: set[int]) -> None:
+    verified = accept(forge.document(), policy=policy)
+    said = [text for text in verified.does_not_prove if "policy leaves" in text]
+    assert [f"PCR{index}" in text for index, text in zip(sorted(open_registers), said, strict=True)] == [True] * len(
+        said
+    )
+
+
+def test_a_register_that_nothing_extended_is_not_missed() -> None:
+    unused = forge.document(pcrs=forge.PCRS | {16: bytes(48), 17: bytes(48)})
+    assert not any("policy leaves" in text for text in accept(unused, policy=full(16, 17)).does_not_prove)

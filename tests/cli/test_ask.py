@@ -2,6 +2,7 @@
 
 import base64
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_a_kept_proof_verifies_offline_and_archived(served: Served, inputs: Path
     assert (done.returncode, report["verdict"], report["policy"]) == (0, "accepted", "bundle")
     assert [each["name"] for each in report["layers"] if each["status"] != "passed"] == ["log"]
     assert Bundle.from_bytes((inputs / "answer.proof").read_bytes()).leaf_salt
+
+
+def test_what_is_kept_is_its_owners_alone(served: Served, inputs: Path) -> None:
+    """A bundle holds the prompt and the answer."""
+    (inputs / "there").write_bytes(b"")
+    (inputs / "there").chmod(0o640)
+    for name in ("answer.proof", "there"):
+        assert served.run(*COMMANDS["infer"], "--out=outputs.json", f"--proof={name}").returncode == 0
+    modes = {name: stat.S_IMODE((inputs / name).stat().st_mode) for name in ("answer.proof", "outputs.json", "there")}
+    assert modes == {"answer.proof": 0o600, "outputs.json": 0o600, "there": 0o640}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,99 +1,25 @@
-"""`strongroom seal`, `submit`, `open`: files at rest, many of them, interrupted and gone on with."""
+"""`strongroom seal`, `submit`, `open`: files at rest, many of them, and each one's failure its own."""
 
 import json
+import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import subprocess
+import sys
 
 import pytest
 from aiohttp import web
-from click.testing import CliRunner
-from msgspec import structs
 
-from attestation.policy_file import dump_measurements
-from strongroom.cli import seal as seal_command
-from strongroom.cli.commands import cli
 from strongroom.cli.failures import CommandFailed
 from strongroom.client.errors import InvalidArgument
-from strongroom.client.loop_thread import LoopThread
-from strongroom.documents import to_toml
 from strongroom.protocol.constants import PATH_SEALED
 from strongroom.protocol.payloads import ChatTask, EmbedTask, Message
 from strongroom.protocol.problems import Problem
-from strongroom.simulator.pki import SimulatedPKI
+from tests.cli.resting import Rest, names, outcomes
 from tests.cli.running import strongroom
-from tests.client.fake_enclave import CONFIGURATION, PIECES, REQUESTS, FakeEnclave
-from tests.client.fake_gateway import FakeGateway, problem
+from tests.client.fake_enclave import PIECES, REQUESTS
+from tests.client.fake_gateway import problem
 
 TEXT = "".join(PIECES)
-DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True)
-class Rest:
-    """A folder with two texts and a task, an enclave behind a gateway, and the files that a client needs."""
-
-    folder: Path
-    gateway: FakeGateway
-
-    def run(self, *arguments: str | Path) -> tuple[int, list[dict[str, Any]]]:
-        """Exit code and lines of a command with --json."""
-        result = CliRunner().invoke(cli, [*map(str, arguments), "--json"], standalone_mode=False)
-        if result.exception is not None:
-            raise result.exception
-        return int(result.return_value or 0), [json.loads(line) for line in result.stdout.splitlines()]
-
-    def seal(self, *options: str, files: str = "in/*") -> tuple[int, list[dict[str, Any]]]:
-        configuration, out = self.folder / "deployment.toml", self.folder / "sealed"
-        where = (f"--configuration={configuration}", f"--out={out}", "--key-entry=requests", "--model=tiny")
-        return self.run("seal", *sorted(self.folder.glob(files)), *where, *options)
-
-    def submit(self, *options: str) -> tuple[int, list[dict[str, Any]]]:
-        sealed = sorted(self.folder.glob("sealed/*.sealed"))
-        return self.run("submit", *sealed, f"--url={self.gateway.url}", f"--out={self.folder / 'answers'}", *options)
-
-    def open(self, *options: str) -> tuple[int, list[dict[str, Any]]]:
-        answers = sorted(self.folder.glob("answers/*.answer"))
-        return self.run("open", *answers, f"--tickets={self.folder / 'sealed'}", *self.trust, *options)
-
-    @property
-    def trust(self) -> tuple[str, ...]:
-        policy, root = self.folder / "policy.toml", self.folder / "root.pem"
-        return (f"--policy={policy}", f"--trust-anchor={root}", "--allow-simulated")
-
-
-@pytest.fixture
-def rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rest]:
-    pki = SimulatedPKI.open(tmp_path / "pki")
-    loop, gateway = LoopThread(), FakeGateway(FakeEnclave(pki))
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.txt").write_text("first")
-    (tmp_path / "in" / "b.txt").write_text("second")
-    (tmp_path / "in" / "c.json").write_text('{"task": "embed", "texts": ["x"]}')
-    (tmp_path / "deployment.toml").write_bytes(to_toml(CONFIGURATION))
-    (tmp_path / "policy.toml").write_text(dump_measurements([gateway.enclave.policy()]))
-    (tmp_path / "root.pem").write_bytes(pki.root_pem())
-
-    def make_key(arn: str, context: dict[str, str], *_: object) -> tuple[bytes, bytes]:
-        made = gateway.enclave.kms.generate_data_key(KeyId=arn, EncryptionContext=context)
-        return made["Plaintext"], made["CiphertextBlob"]
-
-    monkeypatch.setattr(seal_command, "generate_data_key", make_key)
-    loop.run(gateway.start())
-    yield Rest(tmp_path, gateway)
-    loop.run(gateway.stop())
-    loop.close()
-
-
-def outcomes(run: tuple[int, list[dict[str, Any]]]) -> tuple[int, list[str]]:
-    code, lines = run
-    return code, [line["outcome"] for line in lines]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(each.name for each in folder.iterdir())
 
 
 def test_the_whole_way(rest: Rest) -> None:
@@ -140,62 +66,6 @@ def test_answers_are_printed_without_a_folder(rest: Rest) -> None:
     answer = rest.folder / "answers" / "a.txt.answer"
     alone = strongroom("open", answer, f"--tickets={rest.folder / 'sealed'}", *rest.trust)
     assert alone.stdout.decode() == f"{TEXT}\n"
-
-
-def test_a_second_run_keeps_everything(rest: Rest) -> None:
-    rest.seal()
-    rest.submit()
-    before = {each: each.read_bytes() for each in rest.folder.glob("*ed/*")}
-    assert outcomes(rest.seal()) == (0, ["kept"] * 3)
-    assert outcomes(rest.submit()) == (0, ["kept"] * 3)
-    assert {each: each.read_bytes() for each in rest.folder.glob("*ed/*")} == before
-    assert len(rest.gateway.enclave.kms.calls) == 1
-    assert len(rest.gateway.messages) == 3
-
-
-def test_an_interrupted_run_goes_on(rest: Rest) -> None:
-    """Killed between a ticket and its request, and before the next file: both are made, and neither twice."""
-    rest.seal(files="in/[ab]*")
-    sealed = rest.folder / "sealed" / "b.txt.sealed"
-    whole = sealed.read_bytes()
-    sealed.unlink()
-    (rest.folder / "sealed" / ".c.json.ticket.half").write_bytes(b"SRT")
-    assert outcomes(rest.seal()) == (0, ["kept", "sealed", "sealed"])
-    assert sealed.read_bytes() == whole
-    rest.submit()
-    assert outcomes(rest.open()) == (0, ["opened"] * 3)
-
-
-@pytest.mark.parametrize("change", [["--model=other"], ["--max-tokens=9"], ["--key-entry=more"]])
-def test_another_run_is_never_overwritten_unasked(rest: Rest, change: list[str]) -> None:
-    rest.seal(files="in/a*")
-    more = structs.replace(
-        CONFIGURATION, key=[*CONFIGURATION.key, structs.replace(REQUESTS, id="more", tenant="other")]
-    )
-    (rest.folder / "deployment.toml").write_bytes(to_toml(more))
-    before = (rest.folder / "sealed" / "a.txt.ticket").read_bytes()
-    code, [line] = rest.seal(*change, files="in/a*")
-    assert (code, line["error"]["code"]) == (1, "exists")
-    assert (rest.folder / "sealed" / "a.txt.ticket").read_bytes() == before
-    assert outcomes(rest.seal(*change, "--force", files="in/a*")) == (0, ["sealed"])
-    assert (rest.folder / "sealed" / "a.txt.ticket").read_bytes() != before
-
-
-def test_a_sealed_file_without_its_ticket_is_not_overwritten(rest: Rest) -> None:
-    rest.seal(files="in/a*")
-    (rest.folder / "sealed" / "a.txt.ticket").unlink()
-    code, [line] = rest.seal(files="in/a*")
-    assert (code, line["error"]["code"]) == (1, "exists")
-
-
-def test_the_answer_to_another_request_is_not_overwritten(rest: Rest) -> None:
-    rest.seal(files="in/a*")
-    rest.submit()
-    rest.seal("--force", files="in/a*")
-    code, [line] = rest.submit()
-    assert (code, line["error"]["code"]) == (1, "exists")
-    assert outcomes(rest.submit("--force")) == (0, ["answered"])
-    assert outcomes(rest.open()) == (0, ["opened"])
 
 
 def test_a_file_that_cannot_be_sealed_does_not_stop_the_others(rest: Rest) -> None:
@@ -265,3 +135,50 @@ def test_a_run_that_cannot_begin(rest: Rest) -> None:
 def test_an_instant_beyond_400_days(rest: Rest) -> None:
     code, lines = rest.seal("--not-after=401d")
     assert (code, {line["error"]["code"] for line in lines}) == (1, {"invalid-argument"})
+
+
+def test_files_of_one_name_beside_each_other_in_two_folders(rest: Rest) -> None:
+    """Only where they would go to one folder they are in each other's way."""
+    rest.seal("--multiple", files="in/a*")
+    made = {path.name: path.read_bytes() for path in (rest.folder / "sealed").iterdir()}
+    for name in ("x", "y"):
+        (rest.folder / name).mkdir()
+        for file, data in made.items():
+            (rest.folder / name / file).write_bytes(data)
+    sealed = sorted(rest.folder.glob("[xy]/*.sealed"))
+    assert outcomes(rest.run("submit", *sealed, f"--url={rest.gateway.url}")) == (0, ["answered"] * 2)
+    answers = sorted(rest.folder.glob("[xy]/*.answer"))
+    assert outcomes(rest.run("open", *answers, *rest.trust)) == (0, ["opened"] * 2)
+    with pytest.raises(CommandFailed, match="each name once"):
+        rest.run("open", *answers, *rest.trust, f"--out={rest.folder / 'out'}")
+
+
+def test_names_that_are_no_unicode(rest: Rest) -> None:
+    (rest.folder / "in" / os.fsdecode(b"z\xff.txt")).write_text("third")
+    rest.seal(files="in/[az]*")
+    assert outcomes(rest.submit()) == (0, ["answered"] * 2)
+    code, lines = rest.open()
+    assert (code, [line["text"] for line in lines]) == (0, [TEXT] * 2)
+    assert outcomes(rest.open(f"--out={rest.folder / 'out'}")) == (0, ["opened"] * 2)
+
+
+def test_nobody_asks_for_aws_credentials_but_seal(rest: Rest) -> None:
+    """Where the packages that would look for them cannot be imported."""
+    rest.seal(files="in/a*")
+    without = "import sys; sys.modules.update(boto3=None, botocore=None); from strongroom.cli import main; main()"
+    sealed, answer = rest.folder / "sealed" / "a.txt.sealed", rest.folder / "sealed" / "a.txt.answer"
+    for arguments in (["submit", sealed, f"--url={rest.gateway.url}"], ["open", answer, *rest.trust]):
+        command = [sys.executable, "-c", without, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_enclave_without_the_key_entry(rest: Rest) -> None:
+    async def stale(request: web.BaseRequest) -> web.StreamResponse:
+        return problem(Problem.STALE_KEY)
+
+    rest.seal(files="in/a*")
+    rest.gateway.faults[PATH_SEALED] = stale
+    code, [line] = rest.submit()
+    assert (code, line["error"]["code"]) == (1, "stale-key")
+    assert "attested" not in line["error"]["message"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from attestation.policy import UnsafeAnyMeasurement
+from attestation.policy import AnyOf, Measurements, PinnedPCRs, Policy, UnsafeAnyMeasurement
 from strongroom.client.aio import AsyncClient
 from strongroom.client.errors import InvalidArgument, PolicyRequired
 from strongroom.client.session import AttestedSession
@@ -25,6 +25,26 @@ def test_without_a_policy(kind: Any, policy: object) -> None:
 def test_with_the_policy_left_out(kind: Any) -> None:
     with pytest.raises(PolicyRequired):
         kind(URL)
+
+
+def pinning(*indices: int) -> Measurements:
+    return Measurements({index: bytes([index + 1]) * 48 for index in indices})
+
+
+@pytest.mark.parametrize("kind", [AsyncClient, Client, AttestedSession])
+@pytest.mark.parametrize(
+    ("policy", "missing"),
+    [
+        (pinning(0, 1, 2, 3, 17), "pcr16"),
+        (pinning(0, 1, 2, 3, 16), "pcr17"),
+        (AnyOf([pinning(0, 1, 2, 3, 16, 17), pinning(0, 1, 2, 3)]), "pcr16, pcr17"),
+        (PinnedPCRs({16: b"m" * 48, 17: b"c" * 48}), "pcr0"),
+    ],
+    ids=["models", "configuration", "one of two", "code"],
+)
+def test_a_policy_that_leaves_open_what_runs(kind: Any, policy: Policy, missing: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"expected {missing} in every measurement"):
+        kind(URL, policy=policy)
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,15 @@ from strongroom.client.submitter import Submitter
 from strongroom.client.tasks import chat_task, embed_task, infer_task
 from strongroom.client.terms import Terms
 from strongroom.client.tickets import Ticket
-from strongroom.protocol.constants import MEDIA_SEALED_STREAM
+from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
+from strongroom.protocol.contents import join_text
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import ChatTask, Failure, Rest, Task
+from strongroom.protocol.responses import ResponseSealer
 from strongroom.protocol.tensors import Tensor
 from strongroom.protocol.ways import WayIn
 from strongroom.simulator.pki import SimulatedPKI
-from tests.client.fake_enclave import CONFIGURATION, MODELS, PIECES, REQUESTS, Clock, FakeEnclave, FakeKMS
+from tests.client.fake_enclave import CONFIGURATION, MODELS, PIECES, REQUESTS, Clock, FakeEnclave, FakeKMS, events_for
 from tests.client.fake_gateway import FakeGateway
 
 DAY_MS = 86_400_000
@@ -133,6 +135,13 @@ def altered(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def without_receipt(case: Case, ticket: Ticket) -> bytes:
+    """What the enclave would seal, had it forgotten the receipt."""
+    asked, digest = case.enclave.open(ticket.sealed), case.enclave.cached.payload_digest
+    sealer = ResponseSealer(asked.secret, ticket.sealed, MEDIA_SEALED_RESPONSE, digest)
+    return case.enclave.seal(sealer, MEDIA_SEALED_RESPONSE, [join_text(events_for(asked.task))]).to_bytes()
+
+
 Attack = Callable[[Case, Ticket, KeptAnswer], object]
 ATTACKS: dict[str, tuple[type[StrongroomError], Attack]] = {
     "another policy": (
@@ -192,6 +201,10 @@ ATTACKS: dict[str, tuple[type[StrongroomError], Attack]] = {
     ),
     "no answer": (SealBroken, lambda case, ticket, answer: ticket.open(b"", case.terms)),
     "bytes behind it": (SealBroken, lambda case, ticket, answer: ticket.open(answer.to_bytes() + b"x", case.terms)),
+    "no receipt": (
+        ReceiptRefused,
+        lambda case, ticket, answer: case.open(ticket, replace(answer, response=without_receipt(case, ticket))),
+    ),
     "another request's receipt": (
         ReceiptRefused,
         lambda case, ticket, answer: case.open(ticket, case.answer(ticket, request_id=bytes(16))),

@@ -1,6 +1,7 @@
 """Submitting: form alone is judged; a busy gateway is asked again, anything else is not."""
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiohttp import web
@@ -19,6 +20,7 @@ from strongroom.client.kept_answers import MAX_RESPONSE_BYTES
 from strongroom.client.submitter import Submitter
 from strongroom.client.tasks import chat_task
 from strongroom.protocol.constants import MEDIA_EVIDENCE, MEDIA_PROBLEM, MEDIA_SEALED_RESPONSE, PATH_SEALED
+from strongroom.protocol.messages import SealedResponseHead
 from strongroom.protocol.problems import Problem
 from strongroom.simulator.pki import SimulatedPKI
 from tests.client.fake_enclave import CONFIGURATION, FakeEnclave
@@ -101,9 +103,43 @@ async def test_evidence_is_asked_for_again_whatever_went_wrong(
 async def test_evidence_with_another_document(
     gateway: FakeGateway, submitter: Submitter, sealed: bytes, pki: SimulatedPKI
 ) -> None:
-    gateway.faults[BY_DIGEST] = respond(body=FakeEnclave(pki).evidence(None), media_type=MEDIA_EVIDENCE)
+    another = respond(body=FakeEnclave(pki).evidence(None), media_type=MEDIA_EVIDENCE)
+    gateway.faults[BY_DIGEST] = another
     with pytest.raises(SealBroken, match="the document that the answer names"):
         await submitter.submit(sealed)
+    gateway.faults[BY_DIGEST] = at_first(2, another, gateway.evidence_of)
+    assert await submitter.submit(sealed)
+
+
+HEAD_BYTES = SealedResponseHead.SIZE_BYTES
+CUTS: dict[str, tuple[type[StrongroomError], Callable[[bytes], bytes]]] = {
+    "its head alone": (AnswerTruncated, lambda whole: whole[:HEAD_BYTES]),
+    "a part of the chunk's head": (AnswerTruncated, lambda whole: whole[: HEAD_BYTES + 4]),
+    "the chunk's head alone": (AnswerTruncated, lambda whole: whole[: HEAD_BYTES + 5]),
+    "all but a byte": (AnswerTruncated, lambda whole: whole[:-1]),
+    "a byte more": (SealBroken, lambda whole: whole + b"x"),
+    "a chunk that is not the last": (SealBroken, lambda whole: whole[:HEAD_BYTES] + b"\0" + whole[HEAD_BYTES + 1 :]),
+    "a chunk beyond any": (SealBroken, lambda whole: whole[:HEAD_BYTES] + b"\1\xff\xff\xff\xff" + whole[-64:]),
+    "an empty chunk": (SealBroken, lambda whole: whole[:HEAD_BYTES] + bytes([1, 0, 0, 0, 0])),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+async def test_an_answer_that_is_not_whole_is_not_kept(
+    gateway: FakeGateway, submitter: Submitter, sealed: bytes, name: str
+) -> None:
+    error, cut = CUTS[name]
+    answer = gateway.enclave.answer(sealed)
+    gateway.faults[PATH_SEALED] = respond(body=cut(answer.to_bytes()), media_type=answer.media_type)
+    with pytest.raises(error):
+        await submitter.submit(sealed)
+    assert len(gateway.seen) == 1
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, -1.0, math.nan, math.inf])
+def test_a_timeout_that_is_none(timeout_s: float) -> None:
+    with pytest.raises(InvalidArgument, match="timeout_s"):
+        Submitter("http://127.0.0.1", timeout_s=timeout_s)
 
 
 FORMS: dict[str, tuple[type[StrongroomError], Handler]] = {

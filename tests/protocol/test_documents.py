@@ -96,6 +96,7 @@ def test_documents_round_trip_through_toml() -> None:
         ("[kms]", '[kms]\nclassical = "yes"'),
         ("[kms]", '[kms]\nendpoint = "https://evil"'),
         ("role/parent", "user/parent"),
+        ("[[key]]", "[windows]\ndocument_refresh_s = 7191\n[[key]]"),
         ("[[key]]", '[[key]]\nid = "models"\npurpose = "model"\ntenant = "b"\n' + f'arn = "{ARN}"\n[[key]]'),
         ("version = 1", "version = 1\nversion = 1"),
         ("version = 1", "version = ["),
@@ -106,6 +107,21 @@ def test_a_hostile_configuration_is_refused(old: str, new: str) -> None:
     assert old in CONFIGURATION
     with pytest.raises(InvalidDocument):
         DeploymentConfiguration.from_bytes(CONFIGURATION.replace(old, new, 1).encode())
+
+
+def second_entry(**changes: str) -> str:
+    """The configuration with its entry again, under another id and with these members changed."""
+    entry = CONFIGURATION.partition("[[key]]")[2].replace('id = "models"', 'id = "others"')
+    for name, value in changes.items():
+        entry = entry.replace(f'{name} = "', f'{name} = "{value}')
+    return CONFIGURATION + "[[key]]" + entry
+
+
+def test_two_entries_that_nobody_could_tell_apart_are_refused() -> None:
+    """An envelope names its entry by key and context: the later one would win, unasked."""
+    assert len(DeploymentConfiguration.from_bytes(second_entry(tenant="x").encode()).key) == 2
+    with pytest.raises(InvalidDocument, match="each key and context in one entry"):
+        DeploymentConfiguration.from_bytes(second_entry().encode())
 
 
 def test_bytes_that_are_no_text_or_too_many_are_refused() -> None:
