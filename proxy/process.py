@@ -64,6 +64,7 @@ def _opened(where: str, open_listener: Callable[[], socket.socket]) -> socket.so
 async def _report_until(stop: asyncio.Event, counters: Counters) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _REPORT_S)
+            async with asyncio.timeout(_REPORT_S):
+                await stop.wait()
         with contextlib.suppress(OSError):  # a log that nobody reads must not end the enclave's way out
             counters.report()

@@ -1,8 +1,9 @@
-"""The whole appliance on one machine, each part a process of its own: dev KMS, proxy, enclave, gateway.
+"""The whole appliance on one machine, each part a process of its own: dev KMS, proxy, enclaves, gateway.
 
 A simulated run proves nothing about Nitro hardware: the documents chain to a root of the state folder.
 """
 
+import json
 import secrets
 import time
 import urllib.error
@@ -14,11 +15,11 @@ from types import TracebackType
 from typing import Self
 
 from attestation.policy import Measurements
-from strongroom.simulator.kms.credentials import RoleCredentials, register
+from strongroom.simulator.kms.credentials import issue
 from strongroom.simulator.operator import PARENT_ROLE, REGION, Deployment, Operator
 from strongroom.simulator.part import Part
 from strongroom.simulator.signals import signals_deferred
-from strongroom.simulator.sockets import enclave_addresses
+from strongroom.simulator.sockets import enclave_addresses, numbered
 
 _START_S = 20.0
 _READY_S = 90.0
@@ -38,14 +39,27 @@ class Endpoint:
 
 
 class Appliance:
-    """A context manager: enter to start every part in order, leave to stop them in reverse."""
+    """A context manager: enter to start every part in order, leave to stop them in reverse.
 
-    def __init__(self, folder: Path, packages: Sequence[Path], say: Say = lambda part, line: None) -> None:
+    The enclaves are numbered from 1, as the gateway numbers them; it keeps their logs in `audit_log`, if that is given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        packages: Sequence[Path],
+        say: Say = lambda part, line: None,
+        *,
+        enclaves: int = 1,
+        audit_log: Path | None = None,
+    ) -> None:
         self.folder, self._packages, self._say = folder.resolve(), packages, say
         self.parts: dict[str, Part] = {}
         self.deployment = Deployment(self.folder / "deployment")
-        self.addresses = enclave_addresses(Path())
+        self._addresses = [enclave_addresses(Path(), number) for number in range(1, enclaves + 1)]
+        self._audit_log = str(audit_log.resolve()) if audit_log else ""
         self.endpoint: Endpoint
+        self.kms_url: str
 
     def __enter__(self) -> Self:
         try:
@@ -67,52 +81,62 @@ class Appliance:
                 self.parts.pop(name).stop()
 
     def start_enclave(self) -> Part:
-        """Start the enclave; also after it was killed, when the gateway provisions it again."""
-        part = self._run(
-            "enclave", "strongroom.simulator.enclave", "--state=.", "--sockets=.", f"--parent-role={PARENT_ROLE}"
-        )
-        part.wait_socket(self.folder / "control.sock", _START_S)
-        return part
+        """Start the first enclave; also after it was killed, when the gateway provisions it again."""
+        return self._start_enclave(1)
 
     def wait_ready(self, timeout_s: float = _READY_S) -> None:
-        """Wait for attested readiness; raise PartFailed when a part ends first."""
+        """Wait for attested readiness of every enclave; raise PartFailed when a part ends first."""
         deadline = time.monotonic() + timeout_s
         while not self._is_ready():
-            for part in self.parts.values():
-                if part.ended:
-                    raise part.failure("ended")
+            self.check_parts()
             if time.monotonic() > deadline:
                 raise self.parts["gateway"].failure("was not ready in time")
             time.sleep(0.05)
+
+    def check_parts(self) -> None:
+        """Raise PartFailed when a part has ended."""
+        for part in self.parts.values():
+            if part.ended:
+                raise part.failure("ended")
 
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         kms = self._run("kms", "strongroom", "simulator", "kms", "--state=.", "--tls")
         kms_port = kms.wait_announced(_START_S)["port"]
+        self.kms_url = f"https://127.0.0.1:{kms_port}"
         self._say("kms", f"dev KMS with TLS on 127.0.0.1:{kms_port}")
-        operator = Operator(self.folder, f"https://127.0.0.1:{kms_port}")
+        operator = Operator(self.folder, self.kms_url)
         measurements = operator.deploy(self.deployment, self._packages)
         self._say("operator", "key created, configuration measured, key policy put, weights sealed")
         rule = f"kms.{REGION}.amazonaws.com:443=127.0.0.1:{kms_port}"
-        self._run("proxy", "proxy", f"--listen={self.addresses.proxy}", f"--allow={rule}").wait_announced(_START_S)
+        self._run("proxy", "proxy", f"--listen={self._addresses[0].proxy}", f"--allow={rule}").wait_announced(_START_S)
         self._say("proxy", f"egress only to kms.{REGION}.amazonaws.com:443")
         self.start_enclave()
-        self._say("enclave", "booted, waiting to be configured")
+        for number in range(2, len(self._addresses) + 1):
+            self._start_enclave(number)
         url = self.start_gateway()
         self.endpoint = Endpoint(url, self.folder / "pki" / "root.pem", self.deployment.policy, measurements)
         self._say("gateway", f"listening on {url}")
         self.wait_ready()
         self._say("enclave", "ready: its key was released by KMS, its models are loaded")
 
+    def _start_enclave(self, number: int) -> Part:
+        arguments = ("--state=.", "--sockets=.", f"--number={number}", f"--parent-role={PARENT_ROLE}")
+        part = self._run(numbered("enclave", number), "strongroom.simulator.enclave", *arguments)
+        part.wait_socket(self.folder / f"{numbered('control', number)}.sock", _START_S)
+        self._say(part.name, "booted, waiting to be configured")
+        return part
+
     def start_gateway(self) -> str:
-        """Start the gateway, which provisions the enclave; return its URL."""
-        key_id, secret, token = (f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(32))
-        register(self.folder, key_id, RoleCredentials(PARENT_ROLE, secret, token))
+        """Start the gateway, which provisions the enclaves; return its URL."""
+        token = secrets.token_hex(32)
+        key_id, secret = issue(self.folder, PARENT_ROLE, token)
         gateway = self._run(
             "gateway",
             "parent",
-            STRONGROOM_ENCLAVE_API=str(self.addresses.api),
-            STRONGROOM_ENCLAVE_CONTROL=str(self.addresses.control),
+            STRONGROOM_ENCLAVE_API=",".join(str(each.api) for each in self._addresses),
+            STRONGROOM_ENCLAVE_CONTROL=",".join(str(each.control) for each in self._addresses),
+            STRONGROOM_AUDIT_LOG=self._audit_log,
             STRONGROOM_CONFIGURATION=str(self.deployment.configuration),
             STRONGROOM_CATALOGUE=str(self.deployment.catalogue),
             STRONGROOM_SEALED_MODELS=str(self.deployment.sealed),
@@ -136,6 +160,6 @@ class Appliance:
     def _is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.endpoint.url}/readyz", timeout=5) as answer:  # noqa: S310 - http only
-                return bool(answer.status == 200)
+                return all(enclave["ready"] for enclave in json.load(answer)["enclaves"])
         except (urllib.error.URLError, OSError):
             return False

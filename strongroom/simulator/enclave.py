@@ -14,6 +14,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="state folder that holds the simulator's PKI")
     parser.add_argument("--sockets", type=Path, required=True, help="folder of the UNIX sockets")
+    parser.add_argument("--number", type=int, default=1, help="of several enclaves with one folder")
     parser.add_argument("--parent-role", required=True, help="ARN of the simulated parent's IAM role (PCR3)")
     parser.add_argument("--parent-instance", default="i-0123456789abcdef0", help="simulated instance id (PCR4)")
     return parser.parse_args()
@@ -38,7 +39,7 @@ def main() -> int:
         parent_role_arn=arguments.parent_role,
         parent_instance_id=arguments.parent_instance,
     )
-    return run(nsm, enclave_addresses(arguments.sockets))
+    return run(nsm, enclave_addresses(arguments.sockets, arguments.number))
 
 
 if __name__ == "__main__":

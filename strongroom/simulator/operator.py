@@ -4,7 +4,6 @@ create the key → its ARN into the configuration → measure → put the key po
 """
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from strongroom.models.seal import catalogue_of, seal_package
 from strongroom.protocol.catalogue import Catalogue
 from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry, KMSSettings
 from strongroom.simulator.image import image_pcrs
-from strongroom.simulator.kms.credentials import RoleCredentials, register
+from strongroom.simulator.kms.credentials import issue
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -77,8 +76,7 @@ class Operator:
 
     def _as_role(self, role_arn: str) -> Any:
         """A KMS client with fresh credentials of that role."""
-        key_id, secret = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20)
-        register(self._state_dir, key_id, RoleCredentials(role_arn, secret))
+        key_id, secret = issue(self._state_dir, role_arn)
         return boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret).client(
             "kms",
             region_name=REGION,

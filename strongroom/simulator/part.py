@@ -70,9 +70,9 @@ class Part:
         return self.process.poll() is not None
 
     def failure(self, what: str) -> PartFailed:
-        """An error that quotes the part's last lines."""
+        """An error of one line that quotes the part's last ones."""
         tail = self.log_path.read_text(errors="replace").splitlines()[-5:] if self.log_path.exists() else []
-        return PartFailed("\n  ".join([f"{self.name} {what} (exit code {self.process.poll()})", *tail]))
+        return PartFailed(" | ".join([f"{self.name} {what} (exit code {self.process.poll()})", *tail]))
 
     def stop(self) -> int:
         """SIGTERM, then SIGKILL after five seconds; the exit code."""

@@ -1,8 +1,10 @@
 """Secret files of a state folder: readable by their owner only, and never seen half-written."""
 
+import fcntl
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -10,6 +12,28 @@ class StateRefused(ValueError):
     """A state folder holds something else than what belongs there."""
 
     code = "state"
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make `folder` when it is missing, and hold it for the length of the block.
+
+    Raises StateRefused when somebody else holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StateRefused(f"{folder}: expected a folder that no other simulator runs in, got one in use") from None
 
 
 def write(path: Path, content: bytes) -> None:

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from proxy.accepting import Places
+from proxy.counters import Counters
+from proxy.process import _report_until
 from strongroom.transport.addresses import UnixAddress
 from strongroom.transport.egress import ACCEPTED, encode_destination
 from tests.proxy.bench import KMS, LINE, destination, echo
@@ -180,6 +183,16 @@ async def test_a_log_that_nobody_reads_does_not_end_it(tmp_path: Path) -> None:
     assert process.returncode is None
     process.kill()
     await process.wait()
+
+
+async def test_a_cancellation_that_comes_with_the_signal_is_not_swallowed() -> None:
+    stop = asyncio.Event()
+    reporting = asyncio.create_task(_report_until(stop, Counters(Places(1))))
+    await asyncio.sleep(0)
+    stop.set()
+    reporting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reporting
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ an operator sets the demo up with any credentials at all.
 """
 
 import re
+import secrets
 from collections.abc import Mapping
 from hmac import compare_digest
 from pathlib import Path
@@ -49,6 +50,13 @@ def register(state_dir: Path, access_key_id: str, credentials: RoleCredentials) 
     path = state_dir / "credentials.json"
     known = msgspec.json.decode(path.read_bytes(), type=_FILE) if path.exists() else {}
     state.write(path, msgspec.json.encode(known | {access_key_id: credentials}))
+
+
+def issue(state_dir: Path, role_arn: str, session_token: str | None = None) -> tuple[str, str]:
+    """A fresh access key of that role in `state_dir`: its id and its secret."""
+    access_key_id, secret = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20)
+    register(state_dir, access_key_id, RoleCredentials(role_arn, secret, session_token))
+    return access_key_id, secret
 
 
 class Callers:
