@@ -7,6 +7,7 @@ full disk is told at once, in log, metrics and readiness. Requests are served al
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from attestation.errors import AttestationError
@@ -31,6 +32,8 @@ class KeeperPace:
 
     pull_s: float = 1.0
     max_retry_s: float = 30.0
+    last_s: float = 1.0
+    """That the very last pull may take."""
 
 
 class AuditKeeper:
@@ -53,7 +56,7 @@ class AuditKeeper:
         return {"state": self.state, "reason": self._reason, "leaves": self.leaves, "due": self.due}
 
     async def run(self) -> None:
-        """Pull for ever; a write that has begun is ended first."""
+        """Pull until cancelled, and once more then; a write that has begun is ended first."""
         pause_s = self._pace.pull_s
         try:
             while True:
@@ -61,6 +64,7 @@ class AuditKeeper:
                 pause_s = min(2 * pause_s, self._pace.max_retry_s) if self.state.alarming else self._pace.pull_s
                 await asyncio.sleep(pause_s)
         finally:
+            await self._pull_the_last()
             self._close()
 
     async def attempt(self) -> None:
@@ -75,6 +79,12 @@ class AuditKeeper:
             self._conclude(state, _reason(error))
         else:
             self._conclude(AuditState.KEPT, "the enclave's log is stored")
+
+    async def _pull_the_last(self) -> None:
+        """What was answered meanwhile: gateway and enclave often end together, and the enclave forgets all."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.last_s):
+                await self.attempt()
 
     async def _pull_from_whatever_boot(self) -> None:
         if self._log is not None:

@@ -24,11 +24,23 @@ def deployment() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--deployment", "name", required=True, help="Id of the deployment, for example acme-prod.")
 @click.option("--key-arn", required=True, help="Full ARN of the KMS key that wraps the models' data keys.")
+@click.option("--request-key-arn", help="Full ARN of the KMS key that wraps the data keys of requests that rest.")
 @click.option("--tenant", required=True, help="Tenant, part of every encryption context.")
 @click.option("--runtime-role", required=True, help="ARN of the parent instance's IAM role.")
 @json_option
-def init(file: Path, name: str, key_arn: str, tenant: str, runtime_role: str, as_json: bool) -> None:
+def init(
+    file: Path,
+    name: str,
+    key_arn: str,
+    request_key_arn: str | None,
+    tenant: str,
+    runtime_role: str,
+    as_json: bool,
+) -> None:
     """Write a configuration with one model key and the default limits to FILE, which must not exist.
+
+    With --request-key-arn it has a key entry `requests` too, under which files are sealed (strongroom seal); that may
+    be the models' key.
 
     \b
     Example:  strongroom deployment init deployment.toml --deployment acme-prod --tenant acme \\
@@ -38,11 +50,14 @@ def init(file: Path, name: str, key_arn: str, tenant: str, runtime_role: str, as
     from strongroom.documents import to_toml
     from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry, KMSSettings
 
+    keys = [KeyEntry(id="models", purpose="model", tenant=tenant, arn=key_arn)]
+    if request_key_arn is not None:
+        keys.append(KeyEntry(id="requests", purpose="request", tenant=tenant, arn=request_key_arn))
     configuration = DeploymentConfiguration(
         version=1,
         deployment=name,
         description=f"Strongroom deployment {name}",
-        key=[KeyEntry(id="models", purpose="model", tenant=tenant, arn=key_arn)],
+        key=keys,
         kms=KMSSettings(runtime_role=runtime_role),
     )
     data = to_toml(configuration)

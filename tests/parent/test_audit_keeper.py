@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -271,6 +272,28 @@ async def test_it_pulls_again_and_again_and_lets_go_at_the_end(tmp_path: Path) -
                 await eventually(lambda size=size: keeper.leaves == size)  # type: ignore[misc]  # bound now
         AuditLedger.at(tmp_path / "audit").open("one", origin_of(enclave.boot)).close()
     assert audited(tmp_path / "audit", enclave.boot).last.size == 5
+
+
+async def test_it_pulls_once_more_at_the_end(tmp_path: Path) -> None:
+    enclave = AuditedEnclave()
+    async with kept(tmp_path, enclave) as keeper:
+        keeper._pace = KeeperPace(pull_s=3600)
+        async with background("audit-log", keeper.run()):
+            await eventually(lambda: keeper.state is AuditState.KEPT)
+            enclave.boot.fill(3)
+    assert audited(tmp_path / "audit", enclave.boot).last.size == 3
+
+
+async def test_an_enclave_that_says_nothing_holds_up_no_end(tmp_path: Path) -> None:
+    async def say_nothing(*_: object) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with keeping(tmp_path) as keeper:
+        keeper._pace = KeeperPace(pull_s=3600, last_s=0.01)
+        async with asyncio.timeout(5), background("audit-log", keeper.run()):
+            await eventually(lambda: bool(keeper.failures))
+            keeper._link.fetch = say_nothing  # type: ignore[assignment]  # of this keeper alone
 
 
 async def test_failures_follow_each_other_at_growing_distances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
