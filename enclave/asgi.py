@@ -21,6 +21,18 @@ class Disconnected(Exception):
     """The peer went away before its body was complete."""
 
 
+class Answer:
+    """What an application sends goes through here, so that it is known whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.begun = send, False
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message of ASGI."""
+        self.begun = True
+        await self._send(message)
+
+
 async def body_pieces(receive: Receive, max_bytes: int | None = None) -> AsyncIterator[bytes]:
     """The body as it comes; raise TooLarge beyond `max_bytes` and Disconnected when the peer goes away."""
     total, more = 0, True

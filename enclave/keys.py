@@ -36,9 +36,7 @@ class BootKeys:
         """
         openers = [RequestOpener(KEMKeyPair.from_seed(suite, secrets.token_bytes(_SEED_BYTES))) for suite in Suite]
         if len({opener.configuration.public_key[-_X25519_BYTES:] for opener in openers}) < len(openers):
-            raise BootRefused(
-                "shared-key", "keys: expected an X25519 component of its own for each suite"
-            )
+            raise BootRefused("shared-key", "keys: expected an X25519 component of its own for each suite")
         return cls(
             openers={opener.configuration.key_id: opener for opener in openers},
             recipient=rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS),

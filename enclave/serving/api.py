@@ -3,7 +3,7 @@
 import json
 from contextlib import aclosing
 
-from enclave.asgi import Disconnected, Receive, Scope, Send, read_body, respond, respond_problem, start
+from enclave.asgi import Answer, Disconnected, Receive, Scope, Send, read_body, respond, respond_problem, start
 from enclave.boot.sequence import BootSequence
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSMError
@@ -37,19 +37,26 @@ class APIApp:
         self._models = _models(boot)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Route by method and path; every refusal is one of the fixed problems."""
+        """Route by method and path; every refusal is one of the fixed problems, a mistake of ours included (R20)."""
         if scope["type"] != "http" or self._boot.ended:
             return
+        answer = Answer(send)
         try:
-            await self._route(scope, receive, send)
+            await self._route(scope, receive, answer)
         except Refused as refused:
-            self._log.write(LogEvent.REQUEST, code=refused.problem.code)
-            await respond_problem(send, refused.problem)
+            await self._refuse(answer, refused.problem, refused.problem.code)
         except NSMError:
-            self._log.write(LogEvent.REQUEST, code="nsm-error")
-            await respond_problem(send, Problem.BUSY)
+            await self._refuse(answer, Problem.BUSY, "nsm-error")
         except Disconnected:
             return
+        except Exception:
+            if answer.begun:
+                raise  # the server cuts the connection: an answer without its last chunk is none
+            await self._refuse(answer, Problem.BUSY, "unforeseen")
+
+    async def _refuse(self, send: Send, problem: Problem, code: str) -> None:
+        self._log.write(LogEvent.REQUEST, code=code)
+        await respond_problem(send, problem)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["method"], scope["path"]:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from enclave.asgi import Message
 from enclave.serving.api import APIApp
 from strongroom.protocol.configuration import Limits
@@ -70,3 +72,32 @@ async def test_more_than_the_measured_number_in_flight_are_busy(tensor_dir: Path
     await again.put([caller.seal(INFER, model="tiny-tensor")])
     await again.task
     assert again.status == 200
+
+
+@pytest.mark.parametrize("step", ["open", "current"])
+async def test_what_nobody_foresaw_looks_like_a_busy_enclave(
+    step: str, tensor_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await ready(tensor_dir)
+
+    async def fail(*_: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr(caller.service if step == "open" else caller.service.documents, step, fail)
+    exchange = Exchange(app_of(caller))
+    await exchange.put([caller.seal(INFER, model="tiny-tensor")])
+    await exchange.task
+    assert exchange.status == 503
+    assert exchange.sent[1]["body"] == Problem.BUSY.to_bytes()
+    assert b'"code":"unforeseen"' in caller.enclave.log._lines[-1]
+    assert b"secret" not in b"".join(caller.enclave.log._lines)
+
+
+async def test_an_answer_that_has_begun_gets_no_second_head(tensor_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = await ready(tensor_dir)
+    monkeypatch.setattr("enclave.serving.api.stream", lambda *_: 1 / 0)
+    exchange = Exchange(app_of(caller))
+    await exchange.put([caller.seal(INFER, model="tiny-tensor")])
+    with pytest.raises(ZeroDivisionError):
+        await exchange.task
+    assert [message["type"] for message in exchange.sent] == ["http.response.start", "http.response.body"]

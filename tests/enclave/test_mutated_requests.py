@@ -1,5 +1,6 @@
 """50,000 mutated requests at a real enclave process: it goes on, keeps nothing, says only the fixed set (R20)."""
 
+import socket
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from strongroom.simulator.appliance import Appliance
 from tests.enclave.deployment import request_key
 from tests.enclave.mutated.cases import Cases
 from tests.enclave.mutated.expectations import faults
+from tests.enclave.mutated.log_reader import LogReader
 from tests.enclave.mutated.run import Verdict, judge
 from tests.enclave.mutated.sealers import CANARY, EnvelopeSealer, LiveSealer, Sealer
 
@@ -65,10 +67,22 @@ def test_each_fault_is_found(answers: tuple[tuple[int, bytes], ...], fault: str 
     assert any((fault or "") in each for each in found) == (fault is not None)
 
 
-def test_growth_and_a_process_that_was_replaced_are_found() -> None:
+def test_growth_errors_and_a_process_that_was_replaced_are_found() -> None:
     verdict = verdict_of(SEALED)
-    verdict.grown_bytes = 17 << 20
-    assert len(faults(verdict, 2, STANDING)) == 2
+    verdict.grown_bytes, verdict.unforeseen = 17 << 20, 1
+    assert len(faults(verdict, 2, STANDING)) == 3
+
+
+def test_every_line_of_the_log_is_read(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "log.sock"))
+        listener.listen()
+        with LogReader(tmp_path / "log.sock") as log:
+            connection, _ = listener.accept()
+            with connection:
+                for piece in (b'{"code":"unfor', b'eseen"}\n{"code":"busy"}\n', b'{"code":"unforeseen"}\n'):
+                    connection.sendall(piece)
+    assert log.found(b"unforeseen") == 2
 
 
 def sealers() -> list[Sealer]:

@@ -1,6 +1,5 @@
 """Judging a running enclave under mutated requests: what it answers, what it keeps, whether it is still the same."""
 
-import socket
 import time
 import urllib.request
 from collections import Counter
@@ -14,11 +13,13 @@ from strongroom.protocol.keys import KeyList
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.operator import Operator
 from tests.enclave.mutated.cases import Cases
+from tests.enclave.mutated.log_reader import LogReader
 from tests.enclave.mutated.sealers import CANARY, EnvelopeSealer, LiveSealer, Sealer
 from tests.enclave.mutated.wire import exchanges
 
 WARM_UP = 2000
 SEALED = 200
+UNFORESEEN = b'"code":"unforeseen"'
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Verdict:
     statuses: Counter[int] = field(default_factory=Counter)
     refusals: dict[int, set[bytes]] = field(default_factory=dict)
     leaks: int = 0
+    unforeseen: int = 0
+    """Errors of the enclave's own making, by its log: outside they look like any busy enclave."""
     reached: int = 0
     grown_bytes: int = 0
     seconds: float = 0.0
@@ -46,15 +49,16 @@ def judge(appliance: Appliance, cases: int, seed: int) -> Verdict:
     verdict, enclave = Verdict(cases), appliance.parts["enclave"]
     supply = Cases(_sealers(appliance), seed, lambda: time.time_ns() // 1_000_000)
     messages, path = iter(supply), appliance.folder / "api.sock"
-    for status, answer in exchanges(path, islice(messages, WARM_UP)):
-        verdict.add(status, answer)
-    before, started = _resident_bytes(enclave.process.pid), time.monotonic()
-    for status, answer in exchanges(path, islice(messages, cases - WARM_UP)):
-        verdict.add(status, answer)
-    verdict.seconds = time.monotonic() - started
-    verdict.grown_bytes = _resident_bytes(enclave.process.pid) - before
-    for printed in (enclave.log_path.read_bytes(), _logged(appliance.folder / "log.sock")):
-        verdict.leaks += printed.count(CANARY)
+    with LogReader(appliance.folder / "log.sock") as log:
+        for status, answer in exchanges(path, islice(messages, WARM_UP)):
+            verdict.add(status, answer)
+        before, started = _resident_bytes(enclave.process.pid), time.monotonic()
+        for status, answer in exchanges(path, islice(messages, cases - WARM_UP)):
+            verdict.add(status, answer)
+        verdict.seconds = time.monotonic() - started
+        verdict.grown_bytes = _resident_bytes(enclave.process.pid) - before
+    verdict.leaks += enclave.log_path.read_bytes().count(CANARY) + log.found(CANARY)
+    verdict.unforeseen = log.found(UNFORESEEN)
     verdict.reached = supply.reached
     return verdict
 
@@ -69,19 +73,6 @@ def _sealers(appliance: Appliance) -> list[Sealer]:
     entries = [entry for entry in configuration.key if entry.purpose == "request"]
     envelopes = [EnvelopeSealer(each, *operator.make_data_key(each.arn, each.fixed_context)) for each in entries]
     return [*(LiveSealer.to(each) for each in keys.configurations), *envelopes]
-
-
-def _logged(path: Path) -> bytes:
-    """What the log port keeps, up to a moment of silence."""
-    lines = b""
-    with socket.socket(socket.AF_UNIX) as reader:
-        reader.settimeout(1)
-        reader.connect(str(path))
-        while True:
-            try:
-                lines += reader.recv(1 << 16)
-            except TimeoutError:
-                return lines
 
 
 def _resident_bytes(pid: int) -> int:
