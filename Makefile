@@ -91,7 +91,7 @@ mutated: env ## Send mutated sealed requests to a simulated enclave: make mutate
 TRIALS ?= 200000
 
 selftest: env ## Attack client and enclaves as an evil parent would: make selftest TRIALS=… SEED=…
-	@$(BIN)/strongroom selftest --adversarial --trials $(TRIALS) --seed $(SEED)
+	@$(BIN)/strongroom selftest --adversarial --trials $(TRIALS) --seed $(SEED) --json
 
 TARGET ?= document
 SECONDS ?= 60

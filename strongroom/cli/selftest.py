@@ -1,6 +1,7 @@
 """`strongroom selftest --adversarial`: the evil parent, on this machine."""
 
 import asyncio
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,12 +18,14 @@ from strongroom.cli.output import json_option, print_json
 if TYPE_CHECKING:
     from strongroom.selftest.outcome import Outcome
 
-_TRIALS = 5_000
+_TRIALS, _MOST_TRIALS = 5_000, 1_000_000
 
 
 @click.command()
 @click.option("--adversarial", is_flag=True, help="Attack the real client and real enclaves; there is no other test.")
-@click.option("--trials", type=click.IntRange(min=1), default=_TRIALS, show_default=True, help="How many attacks.")
+@click.option(
+    "--trials", type=click.IntRange(1, _MOST_TRIALS), default=_TRIALS, show_default=True, help="How many attacks."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Equal seeds, equal attacks.")
 @json_option
 def selftest(adversarial: bool, trials: int, seed: int, as_json: bool) -> int:
@@ -56,15 +59,38 @@ def _run(trials: int, seed: int) -> "Outcome":
     from strongroom.simulator.part import PartFailed
 
     async def main(folder: Path) -> "Outcome":
-        async with World(folder, _say) as world:
-            with _progress(trials) as progress:
-                return await run(world, trials=trials, seed=seed, progress=progress)
+        with _ending_in_order():
+            async with World(folder, _say) as world:
+                with _progress(trials) as progress:
+                    return await run(world, trials=trials, seed=seed, progress=progress)
 
     with tempfile.TemporaryDirectory(prefix="strongroom-", ignore_cleanup_errors=True) as folder:
         try:
             return asyncio.run(main(Path(folder)))
         except PartFailed as failure:
             raise CommandFailed("part-failed", str(failure)) from None
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """A signal cancels this task, which stops what it started; only then does the process end."""
+    loop, received = asyncio.get_running_loop(), list[int]()
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker
+
+    def end(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, end, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if received:
+            sys.exit(128 + received[0])
+        raise
 
 
 def _say(line: str) -> None:
@@ -93,7 +119,8 @@ def _print(outcome: "Outcome") -> None:
         click.echo(f"  {attack.name.ljust(width)}  {tried:6}  {fooled:8}  {attack.threat}")
     for fault in outcome.shown_faults:
         click.secho(f"  fault: {fault}", fg="red")
-    control = "fooled, as it must be" if outcome.control_caught else "NOT fooled: the attacks prove nothing"
+    missed = ", ".join(name for name, fooled in outcome.control.items() if not fooled)
+    control = "fooled, as it must be" if outcome.control_caught else f"NOT fooled by {missed}: they prove nothing"
     click.echo(
         f"  {outcome.accepted} accepted in {outcome.trials} trials, {outcome.seconds:.0f} s, seed {outcome.seed}"
     )

@@ -9,6 +9,8 @@ from strongroom.selftest.attacks import (
     envelopes,
     evidence,
     forgeries,
+    kept,
+    key_holders,
     lengths,
     mixtures,
     replays,
@@ -25,6 +27,8 @@ ON_THE_WAY: tuple[Attack, ...] = (
     *evidence.ATTACKS,
     *replays.ATTACKS,
     *envelopes.ATTACKS,
+    *kept.ATTACKS,
+    *key_holders.ATTACKS,
     *lengths.ATTACKS,
 )
 """Drawn at random; they cost an exchange or two."""

@@ -21,7 +21,8 @@ class Outcome:
     honest_failed: int = 0
     faults: list[str] = field(default_factory=list)
     """Trials that ended in another way than the attack's defence gives, and honest exchanges that failed."""
-    control_caught: bool = False
+    control: dict[str, bool] = field(default_factory=dict)
+    """Attacks that must fool the control client, by name, and whether they did."""
     seconds: float = 0.0
 
     @property
@@ -38,6 +39,11 @@ class Outcome:
     def honest_ok(self) -> bool:
         """Whether every honest exchange gave the honest answer with its receipt, and there were some."""
         return self.honest > 0 and self.honest_failed == 0
+
+    @property
+    def control_caught(self) -> bool:
+        """Whether the control client was fooled by every attack that meets a check which it lacks."""
+        return bool(self.control) and all(self.control.values())
 
     @property
     def passed(self) -> bool:
@@ -72,6 +78,7 @@ class Outcome:
                     "name": attack.name,
                     "trials": self.tried[attack.name],
                     "accepted": self.fooled[attack.name],
+                    "control_fooled": self.control.get(attack.name),
                     "threat": attack.threat,
                 }
                 for attack in ATTACKS

@@ -7,8 +7,8 @@ from contextlib import aclosing
 from random import Random
 
 from strongroom.client import StrongroomError
-from strongroom.selftest.catalogue import Plan, Planned
-from strongroom.selftest.control import is_fooled
+from strongroom.selftest.catalogue import ATTACKS, Plan, Planned
+from strongroom.selftest.control import Control
 from strongroom.selftest.gateway import Script
 from strongroom.selftest.outcome import Outcome
 from strongroom.selftest.questions import Questions
@@ -28,7 +28,7 @@ async def run(world: World, *, trials: int, seed: int, progress: Progress) -> Ou
     lane = world.gateway.lane(Script(world.enclaves.home))
     async with world.client(lane.url) as client:
         questions = await Questions.collect(client, rng)
-    outcome.control_caught = await is_fooled(world, questions.chats[0], rng)
+    outcome.control = await Control(world, questions).fooled(ATTACKS)
     queue = iter(plan.on_the_way)
     async with asyncio.TaskGroup() as workers:
         for _ in range(_WORKERS):

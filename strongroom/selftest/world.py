@@ -67,6 +67,8 @@ class World:
         self.enclaves: Enclaves
         self.evidence: dict[str, Evidence] = {}
         """What each enclave but the frail one said of itself when it was ready, by name."""
+        self.earlier: Evidence
+        """What home said for a nonce, before anything was asked of it."""
         self.deployed: Deployed
         """The deployment of home, sibling and stranger."""
         self.operator: TwoAccountOperator
@@ -132,6 +134,8 @@ class World:
         self.sealers = [await asyncio.to_thread(self._sealer) for _ in range(_SEALERS)]
         for host in self.enclaves.all():
             self.evidence[host.name] = Evidence.from_bytes((await host.get(PATH_EVIDENCE)).body)
+        nonce = secrets.token_hex(32)
+        self.earlier = Evidence.from_bytes((await self.enclaves.home.get(f"{PATH_EVIDENCE}?nonce={nonce}")).body)
         self._say("four enclaves ready: home, sibling, stranger (another account), frail (small replay cache)")
         await self.gateway.start()
         self._stack.push_async_callback(self.gateway.stop)

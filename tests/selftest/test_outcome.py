@@ -7,9 +7,11 @@ import pytest
 from strongroom.selftest.catalogue import ATTACKS
 from strongroom.selftest.outcome import Outcome
 
+CAUGHT = ATTACKS[1]
+
 
 def passed() -> Outcome:
-    outcome = Outcome(seed=1, honest=3, control_caught=True)
+    outcome = Outcome(seed=1, honest=3, control={CAUGHT.name: True})
     for attack in ATTACKS:
         outcome.add(attack, fooled=False)
     return outcome
@@ -20,11 +22,20 @@ def test_the_json_of_a_run_that_passed() -> None:
     assert (said["passed"], said["accepted"], said["trials"]) == (True, 0, len(ATTACKS))
     assert (said["honest_ok"], said["control_caught"], said["simulated"]) == (True, True, True)
     assert [attack["name"] for attack in said["attacks"]] == [attack.name for attack in ATTACKS]
+    assert [attack["name"] for attack in said["attacks"] if attack["control_fooled"]] == [CAUGHT.name]
     assert all(attack["trials"] == 1 and attack["accepted"] == 0 and attack["threat"] for attack in said["attacks"])
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"honest": 0}, {"honest_failed": 1}, {"control_caught": False}, {"faults": ["unclear"]}]
+    "wrong",
+    [
+        {"honest": 0},
+        {"honest_failed": 1},
+        {"control": {}},
+        {"control": {CAUGHT.name: True, ATTACKS[2].name: False}},
+        {"faults": ["unclear"]},
+    ],
+    ids=str,
 )
 def test_one_thing_that_is_wrong_fails_the_run(wrong: dict[str, object]) -> None:
     outcome = passed()

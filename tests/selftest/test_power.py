@@ -8,11 +8,16 @@ from random import Random
 import pytest
 
 from attestation.documents import AttestationDocument
+from attestation.errors import Rejected, RejectionCode
 from attestation.evidence import Evidence
 from attestation.modes import Live
 from attestation.policy import Measurements
+from attestation.proofs.envelopes import SignedPayload
+from attestation.proofs.openings import Opening
+from strongroom.client.attested import AttestedKey
+from strongroom.client.contact import Contact
 from strongroom.selftest.catalogue import ATTACKS
-from strongroom.selftest.control import is_fooled
+from strongroom.selftest.control import Control
 from strongroom.selftest.gateway import Script
 from strongroom.selftest.host import EnclaveHost
 from strongroom.selftest.questions import Questions
@@ -35,8 +40,33 @@ def any_account(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Measurements, "check", check)
 
 
+def any_image(patch: pytest.MonkeyPatch) -> None:
+    def check(self: Measurements, document: AttestationDocument, at_ms: int) -> None:
+        if any(document.pcrs.get(index) != value for index, value in self.pcrs.items() if index > 2):
+            raise Rejected(RejectionCode.MEASUREMENT, "those of the policy", "others")
+
+    patch.setattr(Measurements, "check", check)
+
+
 def any_keys(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Evidence, "check_binding", lambda self, document: None)
+
+
+def any_content(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Opening, "check", lambda self, expected, code: None)
+
+
+def any_signature(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SignedPayload, "verify", lambda self, point, code: None)
+
+
+def old_key(patch: pytest.MonkeyPatch) -> None:
+    """A client that sends again without attesting again."""
+
+    async def instead_of(self: Contact, stale: AttestedKey) -> AttestedKey:
+        return stale
+
+    patch.setattr(Contact, "instead_of", instead_of)
 
 
 def answer_again(patch: pytest.MonkeyPatch) -> None:
@@ -53,14 +83,19 @@ def answer_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EnclaveHost, "post", forgetful)
 
 
-WEAKENED: dict[str, Weaken] = {
-    "stale-document": any_nonce,
-    "cached-document-for-live": any_nonce,
-    "drop-nonce": any_nonce,
-    "another-account": any_account,
-    "keys-of-another-enclave": any_keys,
-    "replay-to-the-same-enclave": answer_again,
-}
+WEAKENED: list[tuple[str, Weaken]] = [
+    ("stale-document", any_nonce),
+    ("cached-document-for-live", any_nonce),
+    ("drop-nonce", any_nonce),
+    ("another-account", any_account),
+    ("another-image", any_image),
+    ("keys-of-another-enclave", any_keys),
+    ("keys-of-the-parent", any_keys),
+    ("forge-422-then-lie", old_key),
+    ("answer-of-a-key-holder", any_content),
+    ("answer-of-a-key-holder", any_signature),
+    ("replay-to-the-same-enclave", answer_again),
+]
 
 
 async def fooled(desk: Desk, name: str) -> list[bool | None]:
@@ -80,9 +115,10 @@ async def test_each_missing_check_is_found(tmp_path: Path) -> None:
         lane = world.gateway.lane(Script(world.enclaves.home))
         async with world.client(lane.url) as client:
             questions = await Questions.collect(client, Random(1))
-        assert await is_fooled(world, questions.chats[0], Random(1))
+        control = await Control(world, questions).fooled(ATTACKS)
+        assert control == dict.fromkeys((each.name for each in ATTACKS if each.fools_control), True)
         async with aclosing(Desk(world, questions)) as desk:
-            for name, weaken in WEAKENED.items():
+            for name, weaken in WEAKENED:
                 assert await fooled(desk, name) == [False] * _TRIES, name
                 with pytest.MonkeyPatch.context() as patch:
                     weaken(patch)

@@ -26,7 +26,14 @@ def test_an_evil_parent_wins_none_of_5000_attacks() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--trials=5000"], ["--adversarial", "--trials=10"], ["--adversarial", "--seed=-1"]]
+    "arguments",
+    [
+        [],
+        ["--trials=5000"],
+        ["--adversarial", "--seed=-1"],
+        *(["--adversarial", f"--trials={wrong}"] for wrong in ("0", "1", "10", "-5", "abc", f"{10**6 + 1}", "9" * 30)),
+    ],
+    ids=" ".join,
 )
 def test_wrong_use_starts_nothing(arguments: list[str]) -> None:
     result = subprocess.run([*COMMAND, *arguments], capture_output=True, timeout=20)
@@ -44,7 +51,7 @@ def test_it_leaves_nothing_behind_when_ended(number: signal.Signals, tmp_path_fa
         next(line for line in running.stderr if b"deployments" in line)
         time.sleep(0.5)  # into the middle of four boots
         running.send_signal(number)
-        running.stderr.read()
+        assert b"Traceback" not in running.stderr.read()
     assert running.returncode == 128 + number
     assert not list(folder.iterdir())
     assert not [found for found in Path("/proc").glob("[0-9]*/cmdline") if str(folder) in _read(found)]

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from strongroom.selftest.attacks.tampering import Answer, Tampering
+from strongroom.selftest.attacks.tampering import Answer, Tampering, flipped
 from strongroom.selftest.replies import Reply
 from strongroom.selftest.trial import BROKEN_ANSWER, Attack, Trial
 
 Edit = Callable[[Random, Answer], bytes]
 """The bytes to tell instead of an honest answer of several chunks."""
 _CUT = "cut, reorder, repeat, swap answers"
+_RECEIPT = "an answer without its receipt, or with another's"
 _BREAKS = 0.3
 """The share of trials in which the connection breaks behind the bytes."""
 _LAST, _NOT_LAST = b"\x01", b"\x00"
@@ -60,9 +61,7 @@ def move_last_flag(rng: Random, answer: Answer) -> bytes:
 
 def flip_bit(rng: Random, answer: Answer) -> bytes:
     """One bit, anywhere."""
-    body = bytearray(answer.to_bytes())
-    body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
-    return bytes(body)
+    return flipped(rng, answer.to_bytes())
 
 
 def append(rng: Random, answer: Answer) -> bytes:
@@ -88,7 +87,7 @@ def rewrite_digest(rng: Random, answer: Answer) -> bytes:
     return Answer(answer.head[:-48] + rng.randbytes(48), answer.chunks).to_bytes()
 
 
-def _attack(name: str, edit: Edit, threat: str = _CUT) -> Attack:
+def _attack(name: str, edit: Edit, threat: str = _CUT, *, fools_control: bool = False) -> Attack:
     async def run(trial: Trial) -> bool:
         broken = trial.rng.random() < _BREAKS
         codes = BROKEN_ANSWER | {"unreachable"} if broken else BROKEN_ANSWER
@@ -98,19 +97,19 @@ def _attack(name: str, edit: Edit, threat: str = _CUT) -> Attack:
 
         return await trial.fooled(Tampering(trial.enclaves.home, answer=tell), trial.chat(), codes)
 
-    return Attack(name, threat, run)
+    return Attack(name, threat, run, fools_control=fools_control)
 
 
 ATTACKS = (
     _attack("reorder-chunks", reorder),
-    _attack("truncate-at-chunk", cut_at_chunk),
-    _attack("truncate-inside-chunk", cut_inside),
+    _attack("truncate-at-chunk", cut_at_chunk, fools_control=True),
+    _attack("truncate-inside-chunk", cut_inside, fools_control=True),
     _attack("duplicate-chunk", duplicate),
     _attack("drop-chunk", drop),
     _attack("move-last-flag", move_last_flag),
     _attack("append-to-answer", append),
     _attack("flip-answer-bit", flip_bit, "read or change a request or an answer"),
-    _attack("remove-receipt", drop_receipt, "an answer without its receipt, or with another's"),
+    _attack("remove-receipt", drop_receipt, _RECEIPT, fools_control=True),
     _attack("rewrite-answer-suite", rewrite_suite, "weaken the suite, or the way in"),
-    _attack("rewrite-document-digest", rewrite_digest, "an answer without its receipt, or with another's"),
+    _attack("rewrite-document-digest", rewrite_digest, _RECEIPT),
 )

@@ -2,11 +2,18 @@
 
 import json
 
-from strongroom.protocol.constants import MEDIA_PROBLEM, MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
+from strongroom.protocol.constants import (
+    DOCUMENT_DIGEST_BYTES,
+    MEDIA_PROBLEM,
+    MEDIA_SEALED_RESPONSE,
+    MEDIA_SEALED_STREAM,
+    SECRET_BYTES,
+)
 from strongroom.protocol.events import encode_events
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import ChatEnd, TextDelta
 from strongroom.protocol.problems import Problem
+from strongroom.protocol.responses import ResponseSealer
 from strongroom.selftest.gateway import Script
 from strongroom.selftest.replies import Reply
 from strongroom.selftest.trial import BROKEN_ANSWER, Attack, Inconclusive, Trial
@@ -26,8 +33,9 @@ PLAINTEXTS = (
     Reply(201, MEDIA_SEALED_STREAM, _EVENTS),
     Reply(204, "", b""),
 )
-_REDIRECTS = tuple(Reply(status, "", b"", (("Location", "/"),)) for status in (301, 302, 303, 307, 308))
-_PROBLEMS = tuple(Reply.problem(problem) for problem in Problem if problem is not Problem.STALE_KEY)
+_REDIRECTS = tuple(Reply(status, "", b"", (("Location", "sealed"),)) for status in (301, 302, 303, 307, 308))
+"""To where the request went, and where it would be answered."""
+_PROBLEMS = tuple(problem for problem in Problem if problem is not Problem.STALE_KEY)
 
 
 class Telling(Script):
@@ -44,16 +52,42 @@ class Telling(Script):
 
 
 async def strip_to_plaintext(trial: Trial) -> bool:
-    """A success that is not sealed, or a redirect."""
+    """A success that is not sealed, or a redirect, which the client must not follow."""
     reply = trial.rng.choice(PLAINTEXTS + _REDIRECTS)
     codes = BROKEN_ANSWER if reply in PLAINTEXTS else {"gateway-problem"}
-    return await trial.fooled(Telling(trial, reply), trial.either(), codes)
+    script = Telling(trial, reply)
+    return await trial.fooled(script, trial.either(), codes) or len(script.messages) != 1
+
+
+class _Guessing(Script):
+    """Seals an answer of its own under a secret that anybody could name."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial.enclaves.home)
+        self._rng = trial.rng
+
+    async def sealed(self, message: bytes) -> Reply:
+        head, size = SealedRequestHead.read(message)
+        guesses = (
+            bytes(SECRET_BYTES),
+            message[size : size + SECRET_BYTES],
+            head.key_id,
+            self._rng.randbytes(SECRET_BYTES),
+        )
+        sealer = ResponseSealer(self._rng.choice(guesses), message, MEDIA_SEALED_STREAM, bytes(DOCUMENT_DIGEST_BYTES))
+        return Reply(200, MEDIA_SEALED_STREAM, sealer.head + sealer.seal(_EVENTS, last=True))
+
+
+async def forge_sealed_answer(trial: Trial) -> bool:
+    """A sealed answer by all the rules, but for the secret inside the request."""
+    return await trial.fooled(_Guessing(trial), trial.chat(), {"seal-broken"})
 
 
 async def forge_problem(trial: Trial) -> bool:
     """A refusal of the enclave that it did not utter: the client gives up, and sends nothing again."""
-    script = Telling(trial, trial.rng.choice(_PROBLEMS))
-    return await trial.fooled(script, trial.either(), {"gateway-problem"}) or len(script.messages) != 1
+    problem = trial.rng.choice(_PROBLEMS)
+    script = Telling(trial, Reply.problem(problem))
+    return await trial.fooled(script, trial.either(), {problem.code}) or len(script.messages) != 1
 
 
 async def forge_stale_key(trial: Trial) -> bool:
@@ -90,7 +124,8 @@ def _alike(one: bytes, two: bytes) -> bool:
 
 
 ATTACKS = (
-    Attack("strip-to-plaintext", _PLAIN, strip_to_plaintext, weight=2),
+    Attack("strip-to-plaintext", _PLAIN, strip_to_plaintext, weight=2, fools_control=True),
+    Attack("forge-sealed-answer", "read or change a request or an answer", forge_sealed_answer),
     Attack("forge-problem", _PLAIN, forge_problem),
     Attack("forge-422", _PLAIN, forge_stale_key, weight=2),
     Attack("forge-422-unlike", _PLAIN, forge_stale_key_unlike),

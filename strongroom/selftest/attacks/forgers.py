@@ -2,24 +2,29 @@
 
 import asyncio
 import json
+import re
 import ssl
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
+from attestation.documents import AttestationDocument
 from strongroom.selftest.proxy import Forger, relay
+from strongroom.simulator.cms import ciphertext_for_recipient
 from strongroom.simulator.kms.tls import server_certificate
 from strongroom.simulator.operator import REGION
 
-MakeForger = Callable[[Random, Path], Forger]
-"""(random values, a folder for a certificate of the parent's own) → a forger."""
+MakeForger = Callable[[Random, Path, bytes], Forger]
+"""(random values, a folder for a certificate of the parent's own, a data key of its own) → a forger."""
 _SPOILT_WITHIN_BYTES = 1500
 """Fewer than KMS needs for one TLS handshake and one answer."""
 _BRIEFLY_S = 0.5
+_PIECE_BYTES = 64 << 10
 
 
-def hang_up(_rng: Random, _folder: Path) -> Forger:
+def hang_up(_rng: Random, _folder: Path, _key: bytes) -> Forger:
     """No answer."""
 
     async def forge(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _kms_port: int) -> None:
@@ -28,9 +33,9 @@ def hang_up(_rng: Random, _folder: Path) -> Forger:
     return forge
 
 
-def in_the_clear(rng: Random, _folder: Path) -> Forger:
-    """A success without TLS, with a key of the parent's choice."""
-    answer = _success(rng)
+def in_the_clear(_rng: Random, _folder: Path, key: bytes) -> Forger:
+    """A success without TLS, with a key of the parent's own."""
+    answer = _success({"KeyId": "any", "Plaintext": b64encode(key).decode()})
 
     async def forge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _kms_port: int) -> None:
         await reader.read(1)
@@ -40,21 +45,20 @@ def in_the_clear(rng: Random, _folder: Path) -> Forger:
     return forge
 
 
-def own_certificate(rng: Random, folder: Path) -> Forger:
-    """TLS for KMS's very name under a CA of the parent's own, and a success inside."""
-    context, answer = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), _success(rng)
+def own_certificate(_rng: Random, folder: Path, key: bytes) -> Forger:
+    """TLS for KMS's very name under a CA of the parent's own; inside, what KMS would say, with the parent's key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server_certificate(folder, region=REGION))
 
     async def forge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _kms_port: int) -> None:
         await writer.start_tls(context)
-        await reader.read(1)
-        writer.write(answer)
+        writer.write(_success(_released(await _read_call(reader), key)))
         await writer.drain()
 
     return forge
 
 
-def garbled(rng: Random, _folder: Path) -> Forger:
+def garbled(rng: Random, _folder: Path, _key: bytes) -> Forger:
     """KMS's own bytes, from one on all of them changed: TLS ignores some single ones."""
     first, mask = rng.randrange(_SPOILT_WITHIN_BYTES), 1 << rng.randrange(8)
 
@@ -71,7 +75,7 @@ def garbled(rng: Random, _folder: Path) -> Forger:
     return forge
 
 
-def cut_short(rng: Random, _folder: Path) -> Forger:
+def cut_short(rng: Random, _folder: Path, _key: bytes) -> Forger:
     """The first of KMS's bytes, then nothing for ever: EOFError ends the connection."""
     left = rng.randrange(_SPOILT_WITHIN_BYTES)
 
@@ -123,8 +127,29 @@ async def _briefly(forging: Awaitable[None]) -> None:
         await forging
 
 
-def _success(rng: Random) -> bytes:
-    key = b64encode(rng.randbytes(32)).decode()
-    body = json.dumps({"KeyId": "any", "Plaintext": key, "CiphertextForRecipient": key}).encode()
+async def _read_call(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """The JSON of one call. Raises EOFError, ValueError."""
+    call = b""
+    while True:
+        head, end, body = call.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+        if end and length and len(body) >= int(length[1]):
+            return dict(json.loads(body))
+        if not (piece := await reader.read(_PIECE_BYTES)):
+            raise EOFError
+        call += piece
+
+
+def _released(call: dict[str, Any], key: bytes) -> dict[str, str]:
+    """The answer to a Decrypt: the parent's key, for the recipient whose public key comes with the call."""
+    if "Recipient" not in call:
+        return {}
+    recipient = AttestationDocument.from_bytes(b64decode(call["Recipient"]["AttestationDocument"]))
+    sealed = ciphertext_for_recipient(key, recipient.public_key or b"")
+    return {"KeyId": call["KeyId"], "CiphertextForRecipient": b64encode(sealed).decode()}
+
+
+def _success(answer: dict[str, str]) -> bytes:
+    body = json.dumps(answer).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body

@@ -3,17 +3,21 @@
 import asyncio
 from dataclasses import replace
 
+from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, PATH_SEALED
 from strongroom.protocol.envelopes import entry_id
 from strongroom.protocol.messages import SealedRequestHead
+from strongroom.protocol.problems import Problem
 from strongroom.protocol.ways import WayIn
 from strongroom.selftest.attacks.tampering import Answer, Tampering
 from strongroom.selftest.gateway import Script
+from strongroom.selftest.questions import TENSOR_MODEL
 from strongroom.selftest.replies import Reply
-from strongroom.selftest.trial import BROKEN_ANSWER, REFUSED_EVIDENCE, Attack, Trial
+from strongroom.selftest.trial import BROKEN_ANSWER, REFUSED_EVIDENCE, Attack, Inconclusive, Trial, answered
 
 _HUGE = (1 << 32, (1 << 32) - 1)
 _FIELD = ((1 << 32) - 1).to_bytes(4, "big")
+_PROMPTLY_S = 30
 _THREAT = "slow or oversized requests"
 
 
@@ -26,7 +30,7 @@ async def of_a_chunk(trial: Trial) -> bool:
         chunks[at] = chunks[at][:1] + _FIELD + chunks[at][5:]
         return reply.of(Answer(head, chunks).to_bytes())
 
-    return await trial.fooled(Tampering(trial.enclaves.home, answer=tell), trial.chat(), BROKEN_ANSWER)
+    return await trial.fooled(Tampering(trial.enclaves.home, answer=tell), trial.chat(), {"seal-broken"})
 
 
 async def of_an_answer(trial: Trial) -> bool:
@@ -60,26 +64,29 @@ class _LongEvidence(Script):
 
 
 async def of_a_request(trial: Trial) -> bool:
-    """A request to the enclave that is announced with 2^32 bytes."""
+    """A request to the enclave that is announced with 2^32 bytes: refused when as many came as it takes, and one."""
     reader, writer = await asyncio.open_unix_connection(trial.enclaves.home.socket("api"))
     try:
         head = f"POST {PATH_SEALED} HTTP/1.1\r\nHost: enclave\r\nContent-Type: {MEDIA_SEALED_REQUEST}\r\n"
-        writer.write(f"{head}Content-Length: {trial.rng.choice(_HUGE)}\r\n\r\n".encode() + bytes(1000))
-        writer.write_eof()
-        status = await asyncio.wait_for(reader.readline(), 30)
-        return b" 200 " in status
+        writer.write(f"{head}Content-Length: {trial.rng.choice(_HUGE)}\r\n\r\n".encode())
+        writer.write(bytes(Limits().max_body_bytes + 1))
+        async with asyncio.timeout(_PROMPTLY_S):
+            status = int((await reader.readline()).split()[1])
     finally:
         writer.transport.abort()
+    if status not in (200, Problem.TOO_LARGE.status):
+        raise Inconclusive(f"expected 413, got {status}")
+    return status == 200
 
 
 async def of_a_wrapped_key(trial: Trial) -> bool:
     """An envelope whose wrapped key claims all that its field can say, and a model id that does."""
     entry = trial.enclaves.home.entry
     key_id = entry_id(entry.arn, entry.fixed_context)
-    head = SealedRequestHead(WayIn.KMS_ENVELOPE, key_id, trial.rng.randbytes(16), 1, "tiny-tensor").to_bytes()
-    wrapped = head + trial.rng.randbytes(32) + b"\xff\xff" + trial.rng.randbytes(1000)
-    model = head[:62] + b"\xff" + head[63:]
-    return (await trial.enclaves.home.post(trial.rng.choice((wrapped, model)))).status == 200
+    head = SealedRequestHead(WayIn.KMS_ENVELOPE, key_id, trial.rng.randbytes(16), 1, TENSOR_MODEL).to_bytes()
+    wrapped = head + trial.rng.randbytes(32) + b"\xff\xff" + trial.rng.randbytes(1 << 16)
+    model = head[:62] + b"\xff" + trial.rng.randbytes(1 << 10)
+    return answered(await trial.enclaves.home.post(trial.rng.choice((wrapped, model))), Problem.REJECTED)
 
 
 async def lengths(trial: Trial) -> bool:

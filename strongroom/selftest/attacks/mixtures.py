@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import Random
 
 from strongroom.selftest.attacks.tampering import Answer, Meeting
-from strongroom.selftest.trial import BROKEN_ANSWER, Attack, Trial, ask, refusing
+from strongroom.selftest.trial import BROKEN_ANSWER, Attack, Trial, is_answered
 
 Mix = Callable[[Random, Answer, Answer], Answer]
 """(mine, theirs) → what I am told."""
@@ -49,8 +49,8 @@ def _attack(name: str, mix: Mix, threat: str, *, neighbour: bool = False) -> Att
         scripts = Meeting.pair(enclaves, lambda mine, theirs: mix(trial.rng, mine, theirs))
         seats = (desk.first, desk.neighbour if neighbour else desk.second)
         questions = trial.rng.sample(desk.questions.chats, 2)
-        asking = (ask(seat, script, known) for seat, script, known in zip(seats, scripts, questions, strict=True))
-        return any(await asyncio.gather(*(refusing(each, BROKEN_ANSWER) for each in asking)))
+        asked = zip(seats, scripts, questions, strict=True)
+        return any(await asyncio.gather(*(is_answered(*each, BROKEN_ANSWER) for each in asked)))
 
     return Attack(name, threat, run)
 

@@ -1,14 +1,24 @@
 """Replays of a request: to the same enclave, in every order, and to a second one."""
 
 import asyncio
+import secrets
+import time
 
+from strongroom.protocol.configuration import Windows
+from strongroom.protocol.constants import REQUEST_ID_BYTES, SECRET_BYTES
+from strongroom.protocol.keys import KeyList
+from strongroom.protocol.payloads import Request
+from strongroom.protocol.problems import Problem
+from strongroom.protocol.requests import seal_request
 from strongroom.selftest.gateway import Script
 from strongroom.selftest.host import EnclaveHost
 from strongroom.selftest.replies import Reply
-from strongroom.selftest.trial import Attack, Inconclusive, Trial
+from strongroom.selftest.trial import Attack, Inconclusive, Trial, answered
 
 _REPLAY = "replay a request"
 _TWO = "the same request to two enclaves, to learn from equal keys"
+_WINDOW_MS = 1000 * Windows().request_s
+_HELD_BACK_MS = 86_400_000
 
 
 class Repeating(Script):
@@ -42,7 +52,7 @@ async def second_enclave(trial: Trial) -> bool:
     script = Script(trial.enclaves.home)
     await trial.honest(script, trial.either())
     other = trial.rng.choice((trial.enclaves.sibling, trial.enclaves.stranger))
-    return (await other.post(script.messages[0])).status == 200
+    return answered(await other.post(script.messages[0]), Problem.STALE_KEY)
 
 
 async def answer_of_a_replay(trial: Trial) -> bool:
@@ -50,7 +60,24 @@ async def answer_of_a_replay(trial: Trial) -> bool:
     earlier = Script(trial.enclaves.home)
     one, two = trial.rng.sample(trial.desk.questions.chats, 2)
     await trial.honest(earlier, one)
-    return await trial.fooled(_Substituting(trial.enclaves.home, earlier.messages[0]), two, {"gateway-problem"})
+    return await trial.fooled(_Substituting(trial.enclaves.home, earlier.messages[0]), two, {Problem.REPLAYED.code})
+
+
+async def held_back(trial: Trial) -> bool:
+    """Deliver a request minutes after its client gave up on it, or one from the future: its id may be forgotten."""
+    late_ms = trial.rng.choice((-1, 1)) * trial.rng.randint(_WINDOW_MS + 30_000, _HELD_BACK_MS)
+    if not answered(await trial.enclaves.home.post(_sealed(trial, 0)), Problem.REJECTED):
+        raise Inconclusive("expected an answer to a request in time, got none")
+    return answered(await trial.enclaves.home.post(_sealed(trial, late_ms)), Problem.REJECTED)
+
+
+def _sealed(trial: Trial, late_ms: int) -> bytes:
+    """A client's request for the enclave under attack, sealed so long ago."""
+    known, id_ = trial.tensor(), secrets.token_bytes(REQUEST_ID_BYTES)
+    [key, *_] = KeyList.from_bytes(trial.world.evidence["home"].key_list).configurations
+    request = Request(secrets.token_bytes(SECRET_BYTES), False, known.question.task)
+    at_ms = time.time_ns() // 1_000_000 - late_ms
+    return seal_request(request, key, request_id=id_, at_ms=at_ms, model=known.question.model)
 
 
 class _Substituting(Script):
@@ -68,4 +95,5 @@ ATTACKS = (
     Attack("replay-to-the-same-enclave", _REPLAY, same_enclave, weight=2),
     Attack("replay-to-a-second-enclave", _TWO, second_enclave, weight=2),
     Attack("replay-in-place-of-another", _REPLAY, answer_of_a_replay),
+    Attack("deliver-too-late", _REPLAY, held_back),
 )

@@ -1,12 +1,13 @@
 """Attacks on a request: everything in the clear, and the bits of the rest."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec import structs
 
 from strongroom.protocol.keys import KeyList
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.suites import Suite
-from strongroom.selftest.attacks.tampering import Tampering
+from strongroom.selftest.attacks.tampering import Tampering, flipped
 from strongroom.selftest.gateway import Script
 from strongroom.selftest.host import EnclaveHost
 from strongroom.selftest.questions import CHAT_MODEL, TENSOR_MODEL
@@ -38,7 +39,7 @@ def model(trial: Trial, message: bytes) -> bytes:
     """Another model: one that is there, or none."""
     head, _ = SealedRequestHead.read(message)
     others = {CHAT_MODEL, TENSOR_MODEL, "no-such-model"} - {head.model}
-    return _headed(message, replace(head, model=trial.rng.choice(sorted(others))))
+    return _headed(message, structs.replace(head, model=trial.rng.choice(sorted(others))))
 
 
 def request_id(trial: Trial, message: bytes) -> bytes:
@@ -51,7 +52,7 @@ def timestamp(trial: Trial, message: bytes) -> bytes:
     head, _ = SealedRequestHead.read(message)
     span_ms = trial.rng.choice((1000, 100_000, _DAY_MS))
     shift_ms = trial.rng.choice((-1, 1)) * trial.rng.randint(1, span_ms)
-    return _headed(message, replace(head, timestamp_ms=head.timestamp_ms + shift_ms))
+    return _headed(message, structs.replace(head, timestamp_ms=head.timestamp_ms + shift_ms))
 
 
 def key_id(trial: Trial, message: bytes) -> bytes:
@@ -63,8 +64,7 @@ def key_id(trial: Trial, message: bytes) -> bytes:
 
 def flip_bit(trial: Trial, message: bytes) -> bytes:
     """One bit, anywhere."""
-    at = trial.rng.randrange(len(message))
-    return _spliced(message, slice(at, at + 1), bytes([message[at] ^ 1 << trial.rng.randrange(8)]))
+    return flipped(trial.rng, message)
 
 
 def cut(trial: Trial, message: bytes) -> bytes:

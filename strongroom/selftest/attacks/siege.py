@@ -7,13 +7,14 @@ from attestation.evidence import Evidence
 from strongroom.protocol.constants import PATH_EVIDENCE, REQUEST_ID_BYTES, SECRET_BYTES
 from strongroom.protocol.keys import KeyList
 from strongroom.protocol.payloads import Request
+from strongroom.protocol.problems import Problem
 from strongroom.protocol.requests import seal_request
 from strongroom.selftest.attacks.evidence import ANOTHER_DEPLOYMENT
 from strongroom.selftest.attacks.kms import FORGE_AT_BOOT, FORGE_REPLY
 from strongroom.selftest.deployments import FLOODED_ENTRIES
 from strongroom.selftest.gateway import Script
 from strongroom.selftest.host import EnclaveHost
-from strongroom.selftest.trial import Attack, Inconclusive, Seat, Trial
+from strongroom.selftest.trial import Attack, Inconclusive, Seat, Trial, answered
 
 _FLOOD = 10 * FLOODED_ENTRIES
 _REPLAYED = 8
@@ -23,7 +24,7 @@ _AT_A_TIME = 16
 async def flood(trial: Trial) -> bool:
     """Fill the replay cache ten times over with ids of the parent's own, then deliver what was answered before."""
     frail = trial.enclaves.frail
-    answered = await _answered(trial)
+    served = await _served(trial)
     evidence = Evidence.from_bytes((await frail.get(PATH_EVIDENCE)).body)
     [key, *_] = KeyList.from_bytes(evidence.key_list).configurations
     turn = asyncio.Semaphore(_AT_A_TIME)
@@ -36,21 +37,23 @@ async def flood(trial: Trial) -> bool:
             return (await frail.post(message)).status
 
     statuses = await asyncio.gather(*(fill() for _ in range(_FLOOD)))
+    if await _answers_again(frail, served, Problem.REPLAYED):
+        return True
     if statuses.count(200) >= FLOODED_ENTRIES or statuses.count(503) == 0:
         raise Inconclusive("expected a full cache, got more answers than it has room for")
-    return await _answers_again(frail, answered)
+    return False
 
 
 async def kill(trial: Trial) -> bool:
     """Kill -9, boot again, then deliver what the former boot had answered."""
     frail = trial.enclaves.frail
-    answered = await _answered(trial)
+    served = await _served(trial)
     await frail.reboot()
     trial.world.answered.clear()
-    return await _answers_again(frail, answered)
+    return await _answers_again(frail, served, Problem.STALE_KEY)
 
 
-async def _answered(trial: Trial) -> list[bytes]:
+async def _served(trial: Trial) -> list[bytes]:
     """Requests that this boot of the frail enclave has answered, the client's own."""
     frail, kept = trial.enclaves.frail, trial.world.answered
     if not kept:
@@ -63,9 +66,8 @@ async def _answered(trial: Trial) -> list[bytes]:
     return list(kept)
 
 
-async def _answers_again(frail: EnclaveHost, messages: list[bytes]) -> bool:
-    replies = [await frail.post(message) for message in messages]
-    return any(reply.status == 200 for reply in replies)
+async def _answers_again(frail: EnclaveHost, messages: list[bytes], refusal: Problem) -> bool:
+    return any([answered(await frail.post(message), refusal) for message in messages])
 
 
 def _now_ms() -> int:

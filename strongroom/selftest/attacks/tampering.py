@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 from typing import NamedTuple
 
 from strongroom.protocol.messages import SealedResponseHead
@@ -32,6 +33,13 @@ class Answer(NamedTuple):
     def to_bytes(self) -> bytes:
         """Join them again."""
         return self.head + b"".join(self.chunks)
+
+
+def flipped(rng: Random, data: bytes) -> bytes:
+    """One bit of it changed, anywhere."""
+    body = bytearray(data)
+    body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
+    return bytes(body)
 
 
 class Tampering(Script):
