@@ -20,7 +20,7 @@ class PartFailed(Exception):
 
 
 class Part:
-    """A child process `python -m MODULE ARGUMENTS`, started with an almost empty environment."""
+    """A child process `python -m MODULE ARGUMENTS`, started with an almost empty environment; it ends with this one."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class Part:
         self._changed = threading.Condition()
         kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", "strongroom.simulator.leash", module, *arguments],
             cwd=folder,
             env={**kept, "HOME": str(folder), "ORT_DISABLE_TELEMETRY": "1", **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # the leash: never written to
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops the parts in order
@@ -87,12 +87,10 @@ class Part:
         return code
 
     def _read(self) -> None:
-        assert self.process.stdout is not None  # noqa: S101 - it is a pipe, for the type checker
-        with self.process.stdout as output, self.log_path.open("wb", buffering=0) as log:
-            for line in output:
+        with self.process, self.log_path.open("wb", buffering=0) as log:  # which closes its pipes and waits for it
+            for line in self.process.stdout or ():
                 log.write(line)
                 self._notice(line)
-        self.process.wait()
         with self._changed:
             self._changed.notify_all()
 
