@@ -159,7 +159,7 @@ async def test_single_use_is_remembered_to_its_end_and_refused_rather_than_forgo
     await caller.ask(caller.envelope(REQUESTS, wrapped=wrapped))
     monkeypatch.setattr(caller.clock, "now_ms", lambda: rest.not_after_ms)
     assert await refusal(caller, first) is Problem.REPLAYED
-    monkeypatch.setattr(caller.clock, "now_ms", lambda: rest.not_after_ms + 1)
+    monkeypatch.setattr(caller.clock, "now_ms", lambda: rest.not_after_ms + DAY_MS)
     later = caller.envelope(REQUESTS, rest=caller.rest(single_use=True))
     await caller.service.open(later)
     assert (await caller.service.open(first)).expired

@@ -20,19 +20,41 @@ from enclave.keys import BootKeys
 from enclave.log import EnclaveLog, LogEvent
 from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
 from strongroom.simulator.nsm import SoftwareNSM
+from tests.enclave.caller import DAY_MS
 from tests.enclave.deployment import IMAGE, PKI, Booting
 
 
 def test_an_id_leaves_only_when_its_own_time_is_over() -> None:
     cache = ReplayCache(capacity=2)
-    cache.admit(b"a", until_ms=1000, at_ms=0)
-    cache.admit(b"b", until_ms=500, at_ms=0)
+    cache.admit(b"a", until_ms=10_000, at_ms=0)
+    cache.admit(b"b", until_ms=5_000, at_ms=0)
     with pytest.raises(ReplayCacheFull):
-        cache.admit(b"c", until_ms=2000, at_ms=500)
-    cache.admit(b"c", until_ms=2000, at_ms=501)
+        cache.admit(b"c", until_ms=20_000, at_ms=5_000)
+    cache.admit(b"c", until_ms=20_000, at_ms=5_001)
     with pytest.raises(Replayed):
-        cache.admit(b"a", until_ms=3000, at_ms=1000)
-    cache.admit(b"a", until_ms=3000, at_ms=1001)
+        cache.admit(b"a", until_ms=30_000, at_ms=10_000)
+    cache.admit(b"a", until_ms=30_000, at_ms=10_001)
+
+
+@pytest.mark.parametrize(("span_ms", "longer_ms"), [(1, 1000), (300_000, 1000), (400 * DAY_MS, DAY_MS)])
+def test_an_id_stays_at_least_for_its_time_and_hardly_longer(span_ms: int, longer_ms: int) -> None:
+    for at_ms in (0, 1, 999, 1_700_000_000_123):
+        cache, until_ms = ReplayCache(capacity=1), at_ms + span_ms
+        cache.admit(b"a", until_ms=until_ms, at_ms=at_ms)
+        with pytest.raises(Replayed):
+            cache.admit(b"a", until_ms=until_ms, at_ms=until_ms)
+        cache.admit(b"b", until_ms=until_ms + longer_ms, at_ms=until_ms + longer_ms)
+
+
+def test_ids_whose_times_end_together_are_all_remembered() -> None:
+    cache, ids = ReplayCache(capacity=100), [bytes([number]) for number in range(100)]
+    for name in ids:
+        cache.admit(name, until_ms=1000, at_ms=0)
+    for name in ids:
+        with pytest.raises(Replayed):
+            cache.admit(name, until_ms=1000, at_ms=1000)
+    for name in ids:
+        cache.admit(name, until_ms=3000, at_ms=1001)
 
 
 def nsm_at(clock: list[int]) -> SoftwareNSM:
