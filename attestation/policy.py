@@ -172,6 +172,13 @@ def pinned_registers(policy: Policy) -> frozenset[int]:
     return frozenset() if isinstance(policy, UnsafeAnyMeasurement) else frozenset(range(32))
 
 
+def waives_parent_role(policy: Policy) -> bool:
+    """Whether it says aloud, with ``any_parent_role``, that whoever runs the image is trusted."""
+    if isinstance(policy, AnyOf | AllOf):
+        return any(map(waives_parent_role, policy.policies))
+    return isinstance(policy, Measurements) and policy.any_parent_role
+
+
 def _not_empty(policies: Iterable[Policy]) -> tuple[Policy, ...]:
     listed = tuple(policies)
     if not listed:

@@ -8,7 +8,7 @@ from attestation.chain import ChainCache
 from attestation.errors import AttestationError, Rejected
 from attestation.evidence import Evidence
 from attestation.modes import Live, Mode
-from attestation.policy import Policy, pinned_registers
+from attestation.policy import Policy, pinned_registers, waives_parent_role
 from attestation.proof_errors import ProofRejected
 from attestation.verifier import VerifiedDocument, verify
 from strongroom.client.attested import AttestedKey, bound_key_list
@@ -16,7 +16,7 @@ from strongroom.client.errors import AttestationRefused, InvalidArgument, Policy
 from strongroom.client.kms_terms import KMSTerms
 from strongroom.protocol.suites import Suite
 
-_CODE, _MODELS, _CONFIGURATION = 0, 16, 17
+_IMAGE, _PARENT_ROLE, _MODELS_AND_CONFIGURATION = {0, 1, 2}, {3}, {16, 17}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,10 @@ class JudgedEvidence:
 class Terms:
     """What this client demands of an enclave.
 
-    Its policy pins the code, the models (PCR16) and the configuration (PCR17) in every measurement, or says by its
-    type, `UnsafeAnyMeasurement`, that it pins nothing. Raises PolicyRequired, InvalidArgument.
+    Its policy pins image (PCR0, 1, 2), parent's role (PCR3), models (PCR16) and configuration (PCR17) in every
+    measurement, unless it says aloud that it does not: `any_parent_role`, `UnsafeAnyMeasurement`.
+
+    Raises PolicyRequired, InvalidArgument.
     """
 
     policy: Policy
@@ -99,6 +101,7 @@ class Terms:
 
 def _check_pinned(policy: Policy) -> None:
     pinned = pinned_registers(policy)
-    if missing := {_CODE, _MODELS, _CONFIGURATION} - pinned if pinned else set():
+    needed = _IMAGE | _MODELS_AND_CONFIGURATION | (set() if waives_parent_role(policy) else _PARENT_ROLE)
+    if pinned and (missing := needed - pinned):
         names = ", ".join(f"pcr{index}" for index in sorted(missing))
         raise InvalidArgument(f"policy: expected {names} in every measurement, got one without; add what is missing")

@@ -1,8 +1,12 @@
-"""What may be said outside the seal: a fixed set of problems (RFC 9457), equal bytes whatever the cause (R20)."""
+"""What may be said outside the seal: fixed problems (RFC 9457), equal bytes whatever the cause, of one size (R20)."""
 
 import json
 from enum import Enum
 from http import HTTPStatus
+from typing import Final
+
+PROBLEM_BYTES: Final = 192
+"""The length of every problem's body: there are spaces before the closing brace."""
 
 
 class Problem(Enum):
@@ -65,9 +69,10 @@ class Problem(Enum):
         return f"urn:strongroom:problem:{self.code}"
 
     def to_bytes(self) -> bytes:
-        """The body, always the same for the same problem."""
+        """The body, PROBLEM_BYTES long and always the same for the same problem."""
         body = {"type": self.type, "title": self.code, "status": int(self.status), "detail": self.detail}
-        return json.dumps(body, separators=(",", ":")).encode()
+        said = json.dumps(body, separators=(",", ":")).encode()
+        return said[:-1].ljust(PROBLEM_BYTES - 1) + b"}"
 
     @classmethod
     def from_type(cls, urn: object) -> "Problem | None":

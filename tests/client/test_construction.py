@@ -38,12 +38,21 @@ def pinning(*indices: int) -> Measurements:
         (pinning(0, 1, 2, 3, 17), "pcr16"),
         (pinning(0, 1, 2, 3, 16), "pcr17"),
         (AnyOf([pinning(0, 1, 2, 3, 16, 17), pinning(0, 1, 2, 3)]), "pcr16, pcr17"),
-        (PinnedPCRs({16: b"m" * 48, 17: b"c" * 48}), "pcr0"),
+        (PinnedPCRs({16: b"m" * 48, 17: b"c" * 48}), "pcr0, pcr1, pcr2, pcr3"),
+        (PinnedPCRs(dict.fromkeys((0, 1, 2, 16, 17), b"m" * 48)), "pcr3"),
     ],
-    ids=["models", "configuration", "one of two", "code"],
+    ids=["models", "configuration", "one of two", "image", "parent's role"],
 )
 def test_a_policy_that_leaves_open_what_runs(kind: Any, policy: Policy, missing: str) -> None:
     with pytest.raises(InvalidArgument, match=f"expected {missing} in every measurement"):
+        kind(URL, policy=policy)
+
+
+@pytest.mark.parametrize("kind", [AsyncClient, Client, AttestedSession])
+def test_a_policy_that_says_aloud_what_it_leaves_open(kind: Any) -> None:
+    pcrs = pinning(0, 1, 2, 3, 16, 17).pcrs
+    anybody = Measurements({index: value for index, value in pcrs.items() if index != 3}, any_parent_role=True)
+    for policy in (anybody, AnyOf([anybody, Measurements(pcrs)]), UnsafeAnyMeasurement()):
         kind(URL, policy=policy)
 
 

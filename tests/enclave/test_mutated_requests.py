@@ -58,6 +58,7 @@ SEALED = (200, b"sealed")
         ((SEALED, (500, b"Internal Server Error")), "fixed problems"),
         (((200, b"sealed " + CANARY), REJECTED), "canary"),
         ((SEALED, (400, b"head\r\n\r\n" + Problem.REJECTED.to_bytes() + CANARY)), "canary"),
+        ((SEALED, (200, b"head\r\n\r\nlonger")), "one size"),
         ((REJECTED,), "sealed"),
     ],
 )

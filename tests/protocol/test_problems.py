@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from strongroom.protocol.problems import Problem
+from strongroom.protocol.problems import PROBLEM_BYTES, Problem
 
 
 @pytest.mark.parametrize("problem", list(Problem))
 def test_a_problem_is_found_by_its_type_and_says_its_status(problem: Problem) -> None:
+    assert len(problem.to_bytes()) == PROBLEM_BYTES
     body = json.loads(problem.to_bytes())
     assert Problem.from_type(body["type"]) is problem
     assert (body["status"], body["title"]) == (problem.status, problem.code)

@@ -23,6 +23,8 @@ def faults(verdict: Verdict, pid: int, appliance: Appliance) -> list[str]:
         found.append(f"expected at most {MAX_GROWN_BYTES} bytes of growth, got {verdict.grown_bytes}")
     if verdict.leaks:
         found.append(f"expected the canary nowhere, got it {verdict.leaks} times")
+    if len(verdict.sealed_sizes) > 1 or len({len(each.to_bytes()) for each in FIXED.values()}) > 1:
+        found.append(f"expected refusals of one size, sealed or not, got {sorted(verdict.sealed_sizes)} bytes sealed")
     if verdict.unforeseen:
         found.append(f"expected no error that nobody foresaw, got {verdict.unforeseen} in the enclave's log")
     if sum(verdict.statuses.values()) != verdict.cases or not verdict.statuses[SEALED]:

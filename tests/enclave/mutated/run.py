@@ -29,6 +29,8 @@ class Verdict:
     cases: int
     statuses: Counter[int] = field(default_factory=Counter)
     refusals: dict[int, set[bytes]] = field(default_factory=dict)
+    sealed_sizes: set[int] = field(default_factory=set)
+    """Lengths of the sealed answers' bodies: a failure inside the seal looks like any other (R20)."""
     leaks: int = 0
     unforeseen: int = 0
     """Errors of the enclave's own making, by its log: outside they look like any busy enclave."""
@@ -40,7 +42,9 @@ class Verdict:
         """Count one answer."""
         self.statuses[status] += 1
         self.leaks += CANARY in answer
-        if status != SEALED:
+        if status == SEALED:
+            self.sealed_sizes.add(len(answer.partition(b"\r\n\r\n")[2]))
+        else:
             self.refusals.setdefault(status, set()).add(answer)
 
 
