@@ -1,28 +1,24 @@
 """`strongroom open`: answers to sealed files, for whoever holds their tickets."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from strongroom.cli.answer_output import fields_of, to_json
+from strongroom.cli.answer_output import to_json
 from strongroom.cli.connection import terms_options
-from strongroom.cli.failures import CommandFailed
-from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option
 from strongroom.cli.progress import lines_with_progress
-from strongroom.cli.rest_files import bases, holds, write_whole
 from strongroom.cli.tally import Tally
 
 if TYPE_CHECKING:
     from strongroom.client.answers import Answer
+    from strongroom.client.resting.outcomes import FileOutcome
     from strongroom.client.terms import Terms
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_SECRET_MODE = 0o600
 
 
 @click.command("open")
@@ -58,65 +54,24 @@ def open_(
     \b
     Example:  strongroom open answers/*.answer --tickets sealed/ --policy policy.toml --out plain/
     """
-    found, tally = bases(files, ".answer", out or proofs), Tally(as_json)
-    for folder in (out, proofs):
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-    run = _Opening(terms, tickets, out, proofs, force, tally)
-    with lines_with_progress(len(found), "opened") as write:
-        for file, base in found.items():
-            write(run.line(file, base.name, alone=len(found) == 1))
+    from strongroom.client.resting.opening import open_files
+
+    tally, given = Tally(as_json), len(set(files))
+    with lines_with_progress(given, "opened") as write:
+
+        def tell(done: "FileOutcome") -> None:
+            line, printed = tally.line(done), done.answer if out is None else None
+            write(line if printed is None else _with_answer(line, printed, as_json, alone=given == 1))
+
+        open_files(files, terms, tickets=tickets, out=out, proofs=proofs, force=force, progress=tell)
     return tally.end()
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """What all files of a run share."""
+def _with_answer(line: str, answer: "Answer", as_json: bool, *, alone: bool) -> str:
+    """What is printed of a file whose answer is written nowhere."""
+    from strongroom.client.resting.plain import plain
 
-    terms: "Terms"
-    tickets: Path | None
-    out: Path | None
-    proofs: Path | None
-    force: bool
-    tally: Tally
-
-    def line(self, file: Path, name: str, *, alone: bool) -> str:
-        """Open one file; gives what is printed for it."""
-        try:
-            answer = self._open(file, name)
-            self._keep(answer, name)
-        except Exception as error:
-            return self.tally.failed(file, error)
-        said = self.tally.succeeded(file, "opened")
-        if self.out is not None:
-            return said
-        if self.tally.as_json:
-            return json.dumps({**json.loads(said), **json.loads(to_json(answer))})
-        return _plain(answer) if alone else f"{said}\n{_plain(answer)}"
-
-    def _open(self, file: Path, name: str) -> "Answer":
-        from strongroom.client.kept_answers import MAX_ANSWER_BYTES
-        from strongroom.client.tickets import MAX_TICKET_BYTES, Ticket
-
-        ticket = (self.tickets or file.parent) / f"{name}.ticket"
-        if not ticket.exists():
-            raise CommandFailed("ticket", f"{ticket}: expected the ticket that seal wrote, got none: name its folder")
-        held = Ticket.from_bytes(read_bounded(ticket, MAX_TICKET_BYTES))
-        return held.open(read_bounded(file, MAX_ANSWER_BYTES), self.terms)
-
-    def _keep(self, answer: "Answer", name: str) -> None:
-        """All of its files that are not there yet, or none."""
-        kept: dict[Path, bytes] = {}
-        if self.proofs is not None:
-            kept[self.proofs / f"{name}.proof"] = answer.proof()
-        if self.out is not None:
-            suffix = "txt" if "text" in fields_of(answer) else "json"
-            kept[self.out / f"{name}.{suffix}"] = _plain(answer).encode()
-        for path in [path for path, data in kept.items() if self.force or not holds(path, data)]:
-            write_whole(path, kept[path], _SECRET_MODE)
-
-
-def _plain(answer: "Answer") -> str:
-    """The text of a chat as it is; vectors and tensors as JSON."""
-    fields = fields_of(answer)
-    return str(fields["text"]) if "text" in fields else to_json(answer)
+    if as_json:
+        return json.dumps({**json.loads(line), **json.loads(to_json(answer))})
+    text, _ = plain(answer)
+    return text if alone else f"{line}\n{text}"

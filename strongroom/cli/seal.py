@@ -2,9 +2,9 @@
 
 import re
 import time
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -13,12 +13,7 @@ from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option
 from strongroom.cli.parameters import instant_ms
 from strongroom.cli.progress import lines_with_progress
-from strongroom.cli.rest_files import alone_in, bases
-from strongroom.cli.sealing_run import SealingRun
 from strongroom.cli.tally import Tally
-
-if TYPE_CHECKING:
-    from strongroom.client.tasks import ChatOptions
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -88,28 +83,41 @@ def seal(
       strongroom submit sealed/*.sealed --url https://gateway.example --out answers/
       strongroom open answers/*.answer --tickets sealed/ --policy policy.toml --out plain/
     """
-    from strongroom.client.envelopes import request_entry
+    from strongroom.client.resting.sealing import seal_files
     from strongroom.protocol.configuration import DeploymentConfiguration
     from strongroom.protocol.constants import MAX_CONFIGURATION_BYTES
 
-    read = DeploymentConfiguration.from_bytes(read_bounded(configuration, MAX_CONFIGURATION_BYTES))
-    entry = request_entry(read, key_entry)
-    options: ChatOptions = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
-    run = SealingRun(
-        entry=entry,
-        model=model,
-        not_after_ms=not_after_ms,
-        single_use=not multiple,
-        force=force,
-        options=options,
-        make_key=lambda: generate_data_key(entry.arn, entry.fixed_context, endpoint_url, ca_bundle),
-    )
-    found, tally = bases(files, "", out), Tally(as_json)
-    out.mkdir(parents=True, exist_ok=True)
-    with alone_in(out), lines_with_progress(len(found), "sealed") as write:
-        for file, base in found.items():
-            write(tally.line(file, partial(run.seal, file, Path(f"{base}.sealed"), Path(f"{base}.ticket"))))
+    tally = Tally(as_json)
+    with lines_with_progress(len(set(files)), "sealed") as write:
+        seal_files(
+            files,
+            out,
+            configuration=DeploymentConfiguration.from_bytes(read_bounded(configuration, MAX_CONFIGURATION_BYTES)),
+            key_entry=key_entry,
+            kms=_CallersKMS(endpoint_url, ca_bundle),
+            model=model,
+            not_after_ms=not_after_ms,
+            single_use=not multiple,
+            force=force,
+            progress=lambda done: write(tally.line(done)),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+        )
     return tally.end()
+
+
+@dataclass(frozen=True)
+class _CallersKMS:
+    """The KMS of the caller's credentials, which are looked for when a data key is asked of it."""
+
+    endpoint_url: str | None
+    ca_bundle: Path | None
+
+    def generate_data_key(self, **arguments: Any) -> dict[str, object]:
+        arn, context = arguments["KeyId"], arguments["EncryptionContext"]
+        plain, wrapped = generate_data_key(arn, context, self.endpoint_url, self.ca_bundle)
+        return {"KeyId": arn, "Plaintext": plain, "CiphertextBlob": wrapped}
 
 
 def _now_ms() -> int:

@@ -1,24 +1,20 @@
 """`strongroom submit`: sealed files in, sealed answers out, by anybody."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from strongroom.cli.ending import interrupted_gently
-from strongroom.cli.failures import EXIT_INTERRUPTED, EXIT_USAGE, CommandFailed
-from strongroom.cli.files import read_bounded
+from strongroom.cli.failures import EXIT_INTERRUPTED
 from strongroom.cli.output import json_option
 from strongroom.cli.progress import lines_with_progress
-from strongroom.cli.rest_files import bases, write_whole
 from strongroom.cli.tally import Tally
 
 if TYPE_CHECKING:
-    from strongroom.client.submitter import Submitter
+    from strongroom.client.resting.outcomes import Progress
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -49,77 +45,28 @@ def submit(
     \b
     Example:  strongroom submit sealed/*.sealed --url https://gateway.example --out answers/
     """
-    answers = {file: Path(f"{base}.answer") for file, base in bases(files, ".sealed", out).items()}
     tally = Tally(as_json)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    with lines_with_progress(len(answers), "submitted") as write:
-        asyncio.run(_submit_all(answers, _Submission(url, timeout_s, parallel, force, tally, write)))
+    with lines_with_progress(len(set(files)), "submitted") as write:
+        asyncio.run(_submit(files, url, out, parallel, timeout_s, force, lambda done: write(tally.line(done))))
     code = tally.end()
-    return code if tally.counts.total() == len(answers) else EXIT_INTERRUPTED
+    return code if tally.counts.total() == len(set(files)) else EXIT_INTERRUPTED
 
 
-@dataclass(frozen=True)
-class _Submission:
-    """What all files of a run share."""
-
-    url: str
-    timeout_s: float
-    parallel: int
-    force: bool
-    tally: Tally
-    write: Callable[[str], None]
-
-
-async def _submit_all(answers: Mapping[Path, Path], run: _Submission) -> None:
+async def _submit(
+    files: Sequence[Path],
+    url: str,
+    out: Path | None,
+    parallel: int,
+    timeout_s: float,
+    force: bool,
+    progress: "Progress",
+) -> None:
+    from strongroom.client.resting.submitting import submit_files
     from strongroom.client.submitter import Submitter
 
-    waiting = deque(answers.items())
-
-    async def work_off() -> None:
-        while waiting:
-            run.write(await _line(submitter, *waiting.popleft(), run))
-
-    async with Submitter(run.url, timeout_s=run.timeout_s) as submitter:
-        with interrupted_gently(waiting.clear):
-            # No group of tasks: whatever becomes of one, for example of its output, the others' answers are kept.
-            workers = (work_off() for _ in range(min(run.parallel, len(answers))))
-            ended = await asyncio.gather(*workers, return_exceptions=True)
-    for error in filter(None, ended):
-        raise error
-
-
-async def _line(submitter: "Submitter", sealed: Path, answer: Path, run: _Submission) -> str:
-    try:
-        return run.tally.succeeded(sealed, await _submit(submitter, sealed, answer, run.force))
-    except Exception as error:
-        return run.tally.failed(sealed, error)
-
-
-async def _submit(submitter: "Submitter", sealed: Path, answer: Path, force: bool) -> str:
-    from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
-
-    message = read_bounded(sealed, MAX_SEALED_REQUEST_BYTES)
-    if not force and _is_answered(answer, message):
-        return "kept"
-    write_whole(answer, await submitter.submit(message))
-    return "answered"
-
-
-def _is_answered(answer: Path, message: bytes) -> bool:
-    """Whether there is an answer; it must say that it answers this very request. Raises CommandFailed."""
-    from strongroom.client.kept_answers import MAX_ANSWER_BYTES, KeptAnswer
-    from strongroom.protocol.errors import ProtocolError
-    from strongroom.protocol.messages import SealedRequestHead
-
-    if not answer.exists():
-        return False
-    try:
-        answered = KeptAnswer.from_bytes(read_bounded(answer, MAX_ANSWER_BYTES)).request_id
-        same = answered == SealedRequestHead.read(message)[0].request_id
-    except ProtocolError:
-        same = False
-    if not same:
-        sentence = f"{answer}: expected nothing, or the answer to this request, got another: --force replaces it"
-        raise CommandFailed("exists", sentence, EXIT_USAGE)
-    return True
+    stopping = asyncio.Event()
+    async with Submitter(url, timeout_s=timeout_s) as submitter:
+        with interrupted_gently(stopping.set):
+            await submit_files(
+                files, submitter, out=out, parallel=parallel, force=force, progress=progress, stopping=stopping
+            )

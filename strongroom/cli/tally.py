@@ -2,14 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from strongroom.cli.failures import EXIT_FAILED, known
 from strongroom.cli.readable import escaped
+
+if TYPE_CHECKING:
+    from strongroom.client.resting.outcomes import FileOutcome
 
 
 @dataclass
@@ -19,29 +22,19 @@ class Tally:
     as_json: bool
     counts: Counter[str] = field(default_factory=Counter)
 
-    def line(self, file: Path, work: Callable[[], str]) -> str:
-        """Do the work on one file, which says in a word what became of it; gives the line about it.
-
-        A failure that is known is this file's alone.
-        """
-        try:
-            return self.succeeded(file, work())
-        except Exception as error:
-            return self.failed(file, error)
-
-    def succeeded(self, file: Path, outcome: str) -> str:
-        """The line of a file that went well."""
-        self.counts[outcome] += 1
+    def line(self, done: "FileOutcome") -> str:
+        """Count a file; gives the line about it. Raises an error that is not known: a defect of ours."""
+        self.counts[done.outcome] += 1
+        if done.error is not None:
+            return self._failed(done.file, done.error)
         if self.as_json:
-            return json.dumps({"file": str(file), "outcome": outcome})
-        return f"{click.style(outcome.ljust(8), fg='green')}  {escaped(str(file))}"
+            return json.dumps({"file": str(done.file), "outcome": done.outcome})
+        return f"{click.style(done.outcome.ljust(8), fg='green')}  {escaped(str(done.file))}"
 
-    def failed(self, file: Path, error: Exception) -> str:
-        """The line of a file that did not. Raises an error that is not known: a defect of ours."""
+    def _failed(self, file: Path, error: Exception) -> str:
         failure = known(error)
         if failure is None:
             raise error
-        self.counts["failed"] += 1
         if self.as_json:
             return json.dumps({"file": str(file), "outcome": "failed", **json.loads(failure.to_json())})
         return f"{click.style('failed'.ljust(8), fg='red')}  {escaped(f'{file}: {failure.message}')}"

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         TimedOut,
         Unreachable,
     )
+    from strongroom.client.resting.opening import open_files
+    from strongroom.client.resting.outcomes import FileOutcome
+    from strongroom.client.resting.sealing import seal_files
+    from strongroom.client.resting.submitting import submit_files
     from strongroom.client.submitter import Submitter
     from strongroom.client.sync import Client
     from strongroom.client.terms import Terms
@@ -33,6 +37,7 @@ __all__ = [
     "Client",
     "ClientClosed",
     "EnvelopeSealer",
+    "FileOutcome",
     "GatewayProblem",
     "InvalidArgument",
     "PolicyRequired",
@@ -46,15 +51,22 @@ __all__ = [
     "Ticket",
     "TimedOut",
     "Unreachable",
+    "open_files",
+    "seal_files",
+    "submit_files",
 ]
 
 _MODULES = {
     "AsyncClient": "aio",
     "Client": "sync",
     "EnvelopeSealer": "envelopes",
+    "FileOutcome": "resting.outcomes",
     "Submitter": "submitter",
     "Terms": "terms",
     "Ticket": "tickets",
+    "open_files": "resting.opening",
+    "seal_files": "resting.sealing",
+    "submit_files": "resting.submitting",
 }
 
 

@@ -9,7 +9,6 @@ import sys
 import pytest
 from aiohttp import web
 
-from strongroom.cli.failures import CommandFailed
 from strongroom.client.errors import InvalidArgument
 from strongroom.protocol.constants import PATH_SEALED
 from strongroom.protocol.payloads import ChatTask, EmbedTask, Message
@@ -127,7 +126,7 @@ def test_a_run_that_cannot_begin(rest: Rest) -> None:
         rest.seal("--key-entry=models")
     (rest.folder / "in2").mkdir()
     (rest.folder / "in2" / "a.txt").write_text("another")
-    with pytest.raises(CommandFailed, match="each name once"):
+    with pytest.raises(InvalidArgument, match="each name once"):
         rest.seal(files="in*/a.txt")
     assert not list(rest.folder.glob("sealed/*"))
 
@@ -149,7 +148,7 @@ def test_files_of_one_name_beside_each_other_in_two_folders(rest: Rest) -> None:
     assert outcomes(rest.run("submit", *sealed, f"--url={rest.gateway.url}")) == (0, ["answered"] * 2)
     answers = sorted(rest.folder.glob("[xy]/*.answer"))
     assert outcomes(rest.run("open", *answers, *rest.trust)) == (0, ["opened"] * 2)
-    with pytest.raises(CommandFailed, match="each name once"):
+    with pytest.raises(InvalidArgument, match="each name once"):
         rest.run("open", *answers, *rest.trust, f"--out={rest.folder / 'out'}")
 
 

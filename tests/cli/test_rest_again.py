@@ -7,7 +7,8 @@ from msgspec import structs
 
 from strongroom.cli import seal as seal_command
 from strongroom.cli.failures import CommandFailed
-from strongroom.cli.rest_files import alone_in
+from strongroom.client.resting.errors import FolderInUse
+from strongroom.client.resting.places import alone_in
 from strongroom.documents import to_toml
 from tests.cli.resting import Rest, names, outcomes
 from tests.client.fake_enclave import CONFIGURATION, PIECES, REQUESTS
@@ -109,7 +110,7 @@ def test_a_link_is_replaced_and_not_followed(rest: Rest) -> None:
 def test_one_run_at_a_time_seals_into_a_folder(rest: Rest) -> None:
     """Two would replace each other's tickets: the sealed file of one, and the ticket of the other, open nothing."""
     rest.seal(files="in/a*")
-    with alone_in(rest.folder / "sealed"), pytest.raises(CommandFailed, match="no other run"):
+    with alone_in(rest.folder / "sealed"), pytest.raises(FolderInUse, match="no other run"):
         rest.seal()
     assert outcomes(rest.seal()) == (0, ["kept", "sealed", "sealed"])
 

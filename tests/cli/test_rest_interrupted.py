@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from strongroom.cli import rest_files, sealing_run
+from strongroom.client.resting import sealing, whole_files
 from strongroom.protocol.constants import PATH_SEALED
 from tests.cli.resting import Rest, names, outcomes
 from tests.cli.running import strongroom
@@ -35,9 +35,9 @@ def test_killed_before_the_nth_file_of_two(
         written.append(path)
         if len(written) == before:
             raise Killed
-        rest_files.write_whole(path, data, mode)
+        whole_files.write_whole(path, data, mode)
 
-    monkeypatch.setattr(sealing_run, "write_whole", write)
+    monkeypatch.setattr(sealing, "write_whole", write)
     with pytest.raises(Killed):
         rest.seal(*options, files="in/a*")
     assert outcomes(rest.seal(files="in/a*")) == (0, ["sealed"])
@@ -55,7 +55,7 @@ def test_a_full_disk_fails_one_file_and_leaves_nothing_of_it(rest: Rest, monkeyp
 
     rest.seal()
     monkeypatch.setattr(os, "fsync", full_at_the_second)
-    monkeypatch.setattr(rest_files, "_synchronise", lambda folder: None)
+    monkeypatch.setattr(whole_files, "_synchronise", lambda folder: None)
     code, lines = rest.submit("--parallel=1")
     assert (code, [line["outcome"] for line in lines]) == (1, ["answered", "failed", "answered"])
     assert "No space left" in lines[1]["error"]["message"]

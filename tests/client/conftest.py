@@ -10,9 +10,11 @@ import pytest
 from attestation.anchors import SimulatedTrustAnchor
 from strongroom.client.aio import AsyncClient
 from strongroom.client.session import AttestedSession
+from strongroom.client.terms import Terms
 from strongroom.simulator.pki import SimulatedPKI
 from tests.client.fake_enclave import Clock, FakeEnclave
 from tests.client.fake_gateway import FakeGateway
+from tests.client.resting import Desk
 
 NewSession = Callable[..., AttestedSession]
 NewClient = Callable[..., AsyncClient]
@@ -70,3 +72,12 @@ async def client(gateway: FakeGateway, anchor: SimulatedTrustAnchor) -> AsyncIte
     policy = gateway.enclave.policy()
     async with AsyncClient(gateway.url, policy=policy, anchor=anchor, allow_simulated=True, timeout_s=5.0) as client:
         yield client
+
+
+@pytest.fixture
+def desk(gateway: FakeGateway, anchor: SimulatedTrustAnchor, tmp_path: Path) -> Desk:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("first")
+    (tmp_path / "in" / "b.txt").write_text("second")
+    (tmp_path / "in" / "c.json").write_text('{"task": "embed", "texts": ["x"]}')
+    return Desk(tmp_path, gateway, Terms(gateway.enclave.policy(), anchor, allow_simulated=True))

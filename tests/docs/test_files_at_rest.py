@@ -6,7 +6,8 @@ import shlex
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -91,15 +92,45 @@ def test_a_kept_proof_verifies_as_shown(appliance: Appliance, folder: Path) -> N
         assert shell(adapted(line.removeprefix("$ "), appliance), aws=False)
 
 
-def test_the_python_example_runs(
+@pytest.fixture
+def run_example(
     appliance: Appliance, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+) -> Callable[[int], list[str]]:
+    """Runs a Python example of the page; gives the lines it printed."""
     anchor = SimulatedTrustAnchor.from_pem(appliance.endpoint.anchor.read_bytes())
     simulated = partial(strongroom.client.Terms, anchor=anchor, allow_simulated=True)
     monkeypatch.setattr(strongroom.client, "Terms", simulated, raising=False)
-    [example] = blocks(PAGE, "python")
-    exec(compile(adapted(example, appliance), PAGE.name, "exec"), {})
-    assert capsys.readouterr().out.strip()
+
+    def run(number: int) -> list[str]:
+        example = blocks(PAGE, "python")[number]
+        exec(compile(adapted(example, appliance), PAGE.name, "exec"), {})
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_the_example_for_many_files_tells_each_and_goes_on(
+    run_example: Callable[[int], list[str]], folder: Path
+) -> None:
+    assert told(run_example(0)) == {"sealed": 2, "answered": 2, "opened": 2}
+    answers = {path.name: path.read_bytes() for path in (folder / "plain").iterdir()}
+    assert sorted(answers) == ["a.txt.txt", "b.txt.txt"]
+    (folder / "sealed" / "b.txt.sealed").unlink()
+    (folder / "notes" / "c.txt").write_text("And a key?")
+    assert told(run_example(0)) == {"kept": 3, "sealed": 2, "answered": 1, "opened": 3}
+    (folder / "sealed" / "a.txt.ticket").unlink()
+    with pytest.raises(SystemExit, match="1 not opened"):
+        run_example(0)
+    assert {name: (folder / "plain" / name).read_bytes() for name in answers} == answers
+
+
+def told(lines: list[str]) -> dict[str, int]:
+    return dict(Counter(line.split()[0] for line in lines))
+
+
+def test_the_example_for_one_request_prints_its_answer(run_example: Callable[[int], list[str]]) -> None:
+    assert run_example(1)
+    assert len(blocks(PAGE, "python")) == 2
 
 
 def test_the_names_of_the_files_are_those_of_the_table(appliance: Appliance, folder: Path) -> None:

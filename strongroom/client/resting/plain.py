@@ -1,0 +1,15 @@
+"""What people get of an answer: the text of a chat as it is, vectors and tensors as JSON."""
+
+from typing import Literal
+
+import msgspec
+
+from strongroom.client.answers import Answer, ChatAnswer, Vectors
+
+
+def plain(answer: Answer) -> tuple[str, Literal["txt", "json"]]:
+    """The content, and the ending of its file; tensors are in base64."""
+    if isinstance(answer, ChatAnswer):
+        return answer.text, "txt"
+    fields = {"vectors": list(answer)} if isinstance(answer, Vectors) else {"outputs": dict(answer)}
+    return msgspec.json.encode(fields).decode(), "json"

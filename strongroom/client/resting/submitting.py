@@ -1,0 +1,89 @@
+"""Submitting many sealed files, some at a time: answers that are there are kept, and asked for once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from strongroom.client.errors import InvalidArgument, StrongroomError
+from strongroom.client.kept_answers import MAX_ANSWER_BYTES, KeptAnswer
+from strongroom.client.resting.errors import NameTaken
+from strongroom.client.resting.outcomes import FileOutcome, Progress, Record, unheard
+from strongroom.client.resting.places import bases, make_folders
+from strongroom.client.resting.whole_files import read_bounded, write_whole
+from strongroom.client.submitter import Submitter
+from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
+from strongroom.protocol.errors import ProtocolError
+from strongroom.protocol.messages import SealedRequestHead
+
+
+async def submit_files(
+    files: Iterable[Path],
+    submitter: Submitter,
+    *,
+    out: Path | None = None,
+    parallel: int = 4,
+    force: bool = False,
+    progress: Progress = unheard,
+    stopping: asyncio.Event | None = None,
+) -> list[Path]:
+    """Have each NAME.sealed answered, `parallel` of them at a time, as NAME.answer in `out` or beside it.
+
+    Files are `answered`, or `kept` if their answer is there, or `failed`, which does not stop the others; gives those
+    that failed. Once `stopping` is set no other file is begun, and those under way are finished: where a file is good
+    for one answer, whoever cancels the run instead loses that. `force` replaces answers to other requests.
+
+    Raises InvalidArgument, OSError for the run as a whole, and at its end what `progress` raised.
+    """
+    if parallel < 1:
+        raise InvalidArgument("parallel: expected at least 1")
+    waiting = deque((file, Path(f"{base}.answer")) for file, base in bases(files, ".sealed", out).items())
+    run, record = _Submission(submitter, force), Record(progress)
+    make_folders(out)
+
+    async def work_off() -> None:
+        while waiting and not (stopping and stopping.is_set()):
+            record.add(await run.outcome(*waiting.popleft()))
+
+    # No group of tasks: whatever becomes of one, for example of its progress, the others' answers are kept.
+    workers = (work_off() for _ in range(min(parallel, len(waiting))))
+    for error in filter(None, await asyncio.gather(*workers, return_exceptions=True)):
+        raise error
+    return record.failed
+
+
+@dataclass(frozen=True)
+class _Submission:
+    """What all files of a run share."""
+
+    submitter: Submitter
+    force: bool
+
+    async def outcome(self, sealed: Path, answer: Path) -> FileOutcome:
+        try:
+            return FileOutcome(sealed, await self._submit(sealed, answer))
+        except (StrongroomError, OSError) as error:
+            return FileOutcome(sealed, "failed", error)
+
+    async def _submit(self, sealed: Path, answer: Path) -> Literal["answered", "kept"]:
+        message = read_bounded(sealed, MAX_SEALED_REQUEST_BYTES)
+        if not self.force and _is_answered(answer, message):
+            return "kept"
+        write_whole(answer, await self.submitter.submit(message))
+        return "answered"
+
+
+def _is_answered(answer: Path, message: bytes) -> bool:
+    """Whether there is an answer; it must say that it answers this very request. Raises NameTaken, OSError."""
+    if not answer.exists():
+        return False
+    try:
+        answered = KeptAnswer.from_bytes(read_bounded(answer, MAX_ANSWER_BYTES)).request_id
+        same = answered == SealedRequestHead.read(message)[0].request_id
+    except ProtocolError:
+        same = False
+    if not same:
+        raise NameTaken(answer, "the answer to this request")
+    return True
