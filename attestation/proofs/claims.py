@@ -12,6 +12,7 @@ from attestation.errors import Rejected
 from attestation.merkle import EMPTY_ROOT
 from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.proofs import claim_values as values
+from attestation.proofs.counting import counted_leaves
 from attestation.receipt_claims import RECEIPT_PROFILE, Outcome, ReceiptClaims
 
 _Readers = Mapping[int, tuple[str, Callable[[object], object]]]
@@ -98,7 +99,9 @@ def _check_issued_at(claims: ReceiptClaims, issued_at_s: object) -> None:
 
 def _check_own_checkpoint(claims: ReceiptClaims, size: int) -> None:
     if size != claims.leaf_index:
-        raise ProofRejected(ProofCode.OWN_CHECKPOINT, f"a checkpoint of {claims.leaf_index} leaves", f"of {size}")
+        raise ProofRejected(
+            ProofCode.OWN_CHECKPOINT, f"a checkpoint of {counted_leaves(claims.leaf_index)}", f"of {size}"
+        )
     _check_empty(size, claims.root_before)
 
 

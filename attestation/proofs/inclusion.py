@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from attestation.merkle import HASH_BYTES, leaf_hash, node_hash, root_of_subtrees
 from attestation.proof_errors import ProofCode, ProofRejected
+from attestation.proofs.counting import counted, counted_leaves
 
 MAX_PATH = 48
 
@@ -40,7 +41,7 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 def roots_of_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> Roots:
     """Follow ``path`` from leaf ``index`` of a log of ``size``. Raises ProofRejected (inclusion-form)."""
     if not 0 <= index < size:
-        raise ProofRejected(ProofCode.INCLUSION_FORM, f"a log of more than {index} leaves", f"{size}")
+        raise ProofRejected(ProofCode.INCLUSION_FORM, f"a log of more than {counted_leaves(index)}", f"{size}")
     if any(len(neighbour) != HASH_BYTES for neighbour in path):
         raise ProofRejected(ProofCode.INCLUSION_FORM, f"steps of {HASH_BYTES} bytes", "another length")
     node, last, left = leaf_hash(leaf), size - 1, []
@@ -61,4 +62,6 @@ def roots_of_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> 
 
 
 def _wrong_length(length: int) -> ProofRejected:
-    return ProofRejected(ProofCode.INCLUSION_FORM, "a path as long as the log is high", f"{length} steps")
+    return ProofRejected(
+        ProofCode.INCLUSION_FORM, "a path as long as the log is high", counted(length, "step", "steps")
+    )

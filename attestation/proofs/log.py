@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from attestation.checkpoints import Checkpoint
@@ -19,6 +19,7 @@ from attestation.merkle import HASH_BYTES, Frontier
 from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.proofs.checkpoints import verify_checkpoint
 from attestation.proofs.claims import read_receipt_claims
+from attestation.proofs.counting import counted_leaves
 from attestation.proofs.envelopes import MAX_SIGNED_BYTES, SignedPayload
 from attestation.proofs.verifier import check_enclave
 from attestation.receipts import leaf_data
@@ -66,6 +67,8 @@ class VerifiedLog:
 
     boot_id: bytes
     last: Checkpoint
+    signed_last: bytes = field(repr=False)
+    """The last checkpoint as it was signed: hold it against the log another day."""
     checkpoints: int
 
 
@@ -96,17 +99,18 @@ def verify_log(boot: Boot, leaves: BinaryIO, checkpoints: BinaryIO, held: Sequen
     Raises ProofRejected (log-form, log-order, log-root, log-uncovered, log-cut, log-fork, log-leaf, and those of
     checkpoints).
     """
-    replay, last, count = _Replay(leaves, held), None, 0
+    replay, last, signed_last, count = _Replay(leaves, held), None, b"", 0
     for data in read_records(checkpoints):
         checkpoint = verify_checkpoint(data, receipt_key=boot.receipt_key, boot_id=boot.boot_id)
         if last is not None and not (last.size < checkpoint.size and last.time_ms <= checkpoint.time_ms):
-            raise ProofRejected(ProofCode.LOG_ORDER, f"more than {last.size} leaves, no earlier", f"{checkpoint.size}")
+            later = f"more than {counted_leaves(last.size)}, no earlier"
+            raise ProofRejected(ProofCode.LOG_ORDER, later, f"{checkpoint.size}")
         replay.advance(checkpoint)
-        last, count = checkpoint, count + 1
+        last, signed_last, count = checkpoint, data, count + 1
     if last is None:
         raise ProofRejected(ProofCode.LOG_UNCOVERED, "at least one checkpoint", "none")
     replay.finish()
-    return VerifiedLog(boot.boot_id, last, count)
+    return VerifiedLog(boot.boot_id, last, signed_last, count)
 
 
 class _Replay:
@@ -124,19 +128,21 @@ class _Replay:
         while self._frontier.size < checkpoint.size:
             leaf = self._leaves.read(HASH_BYTES)
             if len(leaf) != HASH_BYTES:
-                raise ProofRejected(ProofCode.LOG_CUT, f"{checkpoint.size} leaves", f"{self._frontier.size}")
+                raise ProofRejected(ProofCode.LOG_CUT, counted_leaves(checkpoint.size), f"{self._frontier.size}")
             self._append(leaf)
         if self._frontier.root() != checkpoint.root:
-            raise ProofRejected(ProofCode.LOG_ROOT, f"the signed root of {checkpoint.size} leaves", "another root")
+            raise ProofRejected(
+                ProofCode.LOG_ROOT, f"the signed root of {counted_leaves(checkpoint.size)}", "another root"
+            )
 
     def finish(self) -> None:
         """No leaf without a checkpoint, and everything held elsewhere lies within."""
         size = self._frontier.size
         if self._leaves.read(1):
-            raise ProofRejected(ProofCode.LOG_UNCOVERED, f"{size} leaves, under the last checkpoint", "more")
+            raise ProofRejected(ProofCode.LOG_UNCOVERED, f"{counted_leaves(size)}, under the last checkpoint", "more")
         self._compared()
         if missing := [each.least for each in self._held if each.least > size]:
-            raise ProofRejected(ProofCode.LOG_CUT, f"at least {max(missing)} leaves", f"{size}")
+            raise ProofRejected(ProofCode.LOG_CUT, f"at least {counted_leaves(max(missing))}", f"{size}")
 
     def _append(self, leaf: bytes) -> None:
         if any(each.leaf not in (None, leaf) for each in self._compared()):
@@ -148,10 +154,17 @@ class _Replay:
         size = self._frontier.size
         here = self._held_at.get(size, ())
         if any(each.root != self._frontier.root() for each in here):
-            raise ProofRejected(ProofCode.LOG_FORK, f"the root of {size} leaves that is held elsewhere", "another root")
+            raise ProofRejected(
+                ProofCode.LOG_FORK, f"the root of {counted_leaves(size)} that is held elsewhere", "another root"
+            )
         if len({each.receipt for each in here} - {None}) > 1:
             raise ProofRejected(ProofCode.LOG_FORK, f"one receipt with leaf {size}", "two that are held elsewhere")
         return here
+
+
+def to_records(checkpoints: Iterable[bytes]) -> bytes:
+    """Length (4) ‖ checkpoint, each."""
+    return b"".join(len(data).to_bytes(_LENGTH_BYTES, "big") + data for data in checkpoints)
 
 
 def read_records(stream: BinaryIO) -> Iterator[bytes]:

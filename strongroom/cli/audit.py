@@ -1,6 +1,5 @@
 """`strongroom audit`: verify the logs that a gateway keeps, and prove a receipt's place in one."""
 
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strongroom.cli.failures import EXIT_FAILED, CommandFailed
+from strongroom.cli.new_files import write_new
 from strongroom.cli.output import json_option, print_json
 from strongroom.cli.verify_options import VerifyOptions, archived_options
 
@@ -27,24 +27,32 @@ def audit() -> None:
 @audit.command("verify")
 @click.argument("folder", metavar="DIR", type=_FOLDER)
 @click.option(
-    "--checkpoint", "checkpoints", type=_FILE, multiple=True, help="A checkpoint you held; repeat for others."
+    "--checkpoint", "checkpoints", type=_FILE, multiple=True, help="What --out wrote another day; repeatable."
 )
 @click.option("--receipt", "receipts", type=_FILE, multiple=True, help="A receipt or proof bundle; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep each boot's last checkpoint, if all are accepted.")
 @archived_options
 @json_option
 def verify(
-    folder: Path, checkpoints: tuple[Path, ...], receipts: tuple[Path, ...], options: VerifyOptions, as_json: bool
+    folder: Path,
+    checkpoints: tuple[Path, ...],
+    receipts: tuple[Path, ...],
+    out: Path | None,
+    options: VerifyOptions,
+    as_json: bool,
 ) -> int:
     """Judge every boot's log in DIR: any edit, removal or reordering of leaves shows.
 
-    A tail that was cut shows against what you hold: a later checkpoint, or a receipt, which is one. Each boot's
-    attestation document is judged as archived, under --policy, --pcr, --role or --any-measurement.
+    A tail that was cut, or a boot that was left out, shows against what you hold: later checkpoints, which --out
+    keeps in a new file, or a receipt, which is one. Each boot's attestation document is judged as archived, under
+    --policy, --pcr, --role or --any-measurement.
 
     Exit 0 all accepted, 1 one rejected, 2 wrong usage or a file that cannot be read.
 
     \b
     Examples:
-      strongroom audit verify audit-log --policy policy.toml
+      strongroom audit verify audit-log --policy policy.toml --out today.checkpoints
+      strongroom audit verify audit-log --policy policy.toml --checkpoint today.checkpoints
       strongroom audit verify audit-log --policy policy.toml --receipt answer.proof --json
     """
     from strongroom.cli.audit_folder import boots_in
@@ -56,6 +64,8 @@ def verify(
     verdicts += missing_boots(boots, held)
     accepted = all(verdict.log is not None for verdict in verdicts)
     present = {boot.boot_id.hex() for boot in boots}
+    if out is not None and accepted:
+        _keep_checkpoints(out, verdicts)
     if as_json:
         said = [verdict.to_builtins(present) for verdict in verdicts]
         head = {"verdict": "accepted" if accepted else "rejected", "code": _first_code(verdicts)}
@@ -77,6 +87,7 @@ def prove(folder: Path, file: Path, out: Path, as_json: bool) -> None:
     Example:  strongroom audit prove audit-log --receipt answer.proof --out answer.logged.proof
     """
     from attestation.bundles import Bundle
+    from attestation.proofs.counting import counted_leaves
     from strongroom.cli.audit_proof import with_inclusion
     from strongroom.cli.receipt_material import read_receipt
 
@@ -84,24 +95,25 @@ def prove(folder: Path, file: Path, out: Path, as_json: bool) -> None:
     if not isinstance(bundle, Bundle) or bundle.leaf_salt is None:
         raise CommandFailed("usage", f"{file}: expected a proof bundle with the salt of its leaf", 2)
     proved, size = with_inclusion(bundle, bundle.leaf_salt, folder)
-    with open(out, "xb", opener=_private) as target:
-        target.write(proved.to_bytes())
+    write_new(out, proved.to_bytes())
     if as_json:
         print_json({"bundle": str(out), "leaves": size})
     else:
-        click.echo(f"{out}: the receipt's place in a log of {size} leaves")
+        click.echo(f"{out}: the receipt's place in a log of {counted_leaves(size)}")
 
 
-def _private(path: str, flags: int) -> int:
-    """A bundle can hold the request and the response."""
-    return os.open(path, flags, 0o600)
+def _keep_checkpoints(out: Path, verdicts: list["BootVerdict"]) -> None:
+    from attestation.proofs.log import to_records
+
+    write_new(out, to_records(verdict.log.signed_last for verdict in verdicts if verdict.log is not None))
 
 
 def _held(checkpoints: tuple[Path, ...], receipts: tuple[Path, ...]) -> dict[bytes, list["HeldFile"]]:
-    from strongroom.cli.audit_held import read_held_checkpoint, read_held_receipt
+    from strongroom.cli.audit_held import read_held_checkpoints, read_held_receipt
 
     by_boot: dict[bytes, list[HeldFile]] = defaultdict(list)
-    for held in [*map(read_held_checkpoint, checkpoints), *map(read_held_receipt, receipts)]:
+    signed = [each for file in checkpoints for each in read_held_checkpoints(file)]
+    for held in [*signed, *map(read_held_receipt, receipts)]:
         by_boot[held.boot_id].append(held)
     return by_boot
 

@@ -1,20 +1,24 @@
 """What an auditor holds apart from a log, and to which boot each piece belongs."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 from attestation.bundles import Bundle
 from attestation.proofs.checkpoints import boot_of_checkpoint
 from attestation.proofs.claims import read_receipt_claims
 from attestation.proofs.envelopes import SignedPayload
-from attestation.proofs.log import Boot, Held, held_checkpoint, held_receipt
+from attestation.proofs.log import Boot, Held, held_checkpoint, held_receipt, read_records
 from strongroom.cli.evidence import decoded
 from strongroom.cli.files import read_bounded
 from strongroom.cli.receipt_material import read_receipt
 
-_MAX_FILE_BYTES = 64 << 10
+_MAX_FILE_BYTES = 16 << 20
+_RECORD = b"\0"
+"""The first of four bytes of a record's length: no checkpoint begins with it."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,17 @@ class HeldFile:
     """A receipt, of which only its requester could tell which leaf it is."""
 
 
-def read_held_checkpoint(file: Path) -> HeldFile:
-    """A signed checkpoint; binary, hex or base64. Raises ProofRejected, CommandFailed, OSError."""
+def read_held_checkpoints(file: Path) -> list[HeldFile]:
+    """One signed checkpoint, binary, hex or base64, or any number as `audit verify --out` and gateways write them.
+
+    One piece for each boot that is named. Raises ProofRejected, CommandFailed, OSError.
+    """
     data = decoded(read_bounded(file, _MAX_FILE_BYTES))
-    return HeldFile(file, boot_of_checkpoint(data), lambda boot: [held_checkpoint(data, boot)])
+    signed = [data] if data[:1] != _RECORD else read_records(BytesIO(data))
+    by_boot: dict[bytes, list[bytes]] = defaultdict(list)
+    for each in signed:
+        by_boot[boot_of_checkpoint(each)].append(each)
+    return [HeldFile(file, boot_id, partial(_believed_checkpoints, each)) for boot_id, each in by_boot.items()]
 
 
 def read_held_receipt(file: Path) -> HeldFile:
@@ -43,6 +54,10 @@ def read_held_receipt(file: Path) -> HeldFile:
     bundle = read if isinstance(read, Bundle) else Bundle(evidence=b"", receipt=read)
     claims = read_receipt_claims(SignedPayload.from_bytes(bundle.receipt).payload)
     return HeldFile(file, claims.boot_id, partial(_believed, bundle), unsalted=bundle.leaf_salt is None)
+
+
+def _believed_checkpoints(signed: Sequence[bytes], boot: Boot) -> list[Held]:
+    return [held_checkpoint(each, boot) for each in signed]
 
 
 def _believed(bundle: Bundle, boot: Boot) -> list[Held]:

@@ -11,6 +11,7 @@ from attestation.merkle import HASH_BYTES
 from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.proofs.checkpoints import verify_checkpoint
 from attestation.proofs.claims import read_receipt_claims
+from attestation.proofs.counting import counted_leaves
 from attestation.proofs.envelopes import SignedPayload
 from attestation.proofs.inclusion import inclusion_path, roots_of_path
 from attestation.proofs.log import read_records
@@ -40,7 +41,7 @@ def _leaves(stream: BinaryIO, count: int) -> list[bytes]:
     """As many as the checkpoint says, however many that is: no more are allocated than there are."""
     leaves = list(takewhile(len, islice(iter(partial(stream.read, HASH_BYTES), None), count)))
     if len(leaves) != count:
-        raise ProofRejected(ProofCode.LOG_CUT, f"{count} leaves", f"{len(leaves)}")
+        raise ProofRejected(ProofCode.LOG_CUT, counted_leaves(count), f"{len(leaves)}")
     return leaves
 
 

@@ -7,6 +7,7 @@ import click
 
 from attestation.errors import Rejected
 from attestation.proof_errors import ProofCode, ProofRejected
+from attestation.proofs.counting import counted, counted_leaves
 from attestation.proofs.log import Boot, VerifiedLog, verify_log
 from attestation.report import Report
 from attestation.verifier import VerifiedDocument
@@ -117,7 +118,8 @@ def _rows(verdict: BootVerdict, present: Collection[str]) -> Iterator[tuple[str,
         yield "trust anchor", anchor
     if verdict.log is not None:
         last = verdict.log.last
-        yield "log", f"{last.size} leaves under {verdict.log.checkpoints} checkpoints, root {last.root.hex()}"
+        signed = counted(verdict.log.checkpoints, "checkpoint", "checkpoints")
+        yield "log", f"{counted_leaves(last.size)} under {signed}, root {last.root.hex()}"
         yield "last", f"{last.time_ms} ms  {instant(last.time_ms)}"
     for held in verdict.held:
         yield "held", escaped(str(held.file))

@@ -8,7 +8,6 @@ import click
 
 from strongroom.cli.failures import EXIT_FAILED
 from strongroom.cli.output import json_option, print_json
-from strongroom.cli.parameters import hex_bytes
 from strongroom.cli.verify_options import VerifyOptions, archived_options
 
 if TYPE_CHECKING:
@@ -26,9 +25,10 @@ def receipt() -> None:
 @receipt.command("verify")
 @click.argument("file", metavar="RECEIPT", type=_FILE)
 @click.option("--document", type=_FILE, help="The attestation document it names, or the evidence around it.")
-@click.option("--request", type=_FILE, help="The task, canonical CBOR or JSON: is it the one that was answered?")
-@click.option("--response", type=_FILE, help="The list of events, canonical CBOR or JSON: is it the one given?")
-@click.option("--salts", type=hex_bytes, metavar="HEX", help="With --request or --response: the requester's 96 bytes.")
+@click.option("--request", type=_FILE, help="A task, or beside a bundle a prompt: is it the one that was answered?")
+@click.option("--response", type=_FILE, help="A list of events, or beside a bundle a text: is it the answer?")
+@click.option("--salts", type=_FILE, help="With --request or --response, without a bundle: the requester's 96 bytes.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="If accepted, write what is shown there.")
 @archived_options
 @json_option
 def verify(
@@ -36,7 +36,8 @@ def verify(
     document: Path | None,
     request: Path | None,
     response: Path | None,
-    salts: bytes | None,
+    salts: Path | None,
+    out: Path | None,
     options: VerifyOptions,
     as_json: bool,
 ) -> int:
@@ -45,24 +46,31 @@ def verify(
     Each layer is named, and whether it was checked or skipped. The document is judged as archived, at the instant of
     the receipt, under --policy, --pcr, --role or --any-measurement; a bundle's own policy serves where none is named.
 
+    A request or response that you hold is judged in place of the bundle's own. --out FOLDER makes request.json and
+    response.json there, which --request and --response take. Tasks and events are canonical CBOR or JSON.
+
     Exit 0 accepted, 1 rejected, 2 wrong usage or a file that cannot be read.
 
     \b
     Examples:
       strongroom receipt verify answer.receipt --document evidence.bin --policy policy.toml
-      strongroom receipt verify answer.receipt --document evidence.bin --policy policy.toml \\
-        --request task.json --response events.json --salts 5e02…
       strongroom receipt verify answer.proof --policy policy.toml --json
+      strongroom receipt verify answer.proof --policy policy.toml --request question.txt --response answer.txt
+      strongroom receipt verify answer.proof --policy policy.toml --out shown
     """
     from strongroom.cli.receipt_material import read_material
+    from strongroom.cli.receipt_output import limits, print_receipt_report
+    from strongroom.cli.receipt_shown import write_shown
 
     material = read_material(file, document, request, response, salts)
     report = _judged(material, options)
     source = _policy_source(material, options)
+    if out is not None and report.verified is not None:
+        write_shown(out, material.request, material.response)
     if as_json:
-        print_json({"policy": source, **report.to_builtins()})
+        print_json({"policy": source, **report.to_builtins(), "does_not_prove": limits(report, source)})
     else:
-        _print(report, source)
+        print_receipt_report(report, source)
     return EXIT_FAILED if report.verified is None else 0
 
 
@@ -84,14 +92,3 @@ def _policy_source(material: "Material", options: VerifyOptions) -> str:
     if options.any_measurement:
         return "any-measurement"
     return "caller" if names_measurements(options) or material.policy is None else "bundle"
-
-
-def _print(report: "ReceiptReport", source: str) -> None:
-    from strongroom.cli.receipt_output import print_receipt_report
-
-    words = {
-        "any-measurement": "no policy: any measurement is allowed",
-        "caller": "your policy",
-        "bundle": "the policy in the bundle, which the bundle's maker chose: give --policy to judge by your own",
-    }
-    print_receipt_report(report, words[source])

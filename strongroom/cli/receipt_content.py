@@ -1,4 +1,4 @@
-"""From a file to the bytes that a receipt commits to: a task, or the events of an answer, as CBOR or as JSON."""
+"""From a file to what a receipt commits to: a task, or the events of an answer, as CBOR or JSON, or a chat's text."""
 
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -7,33 +7,48 @@ import msgspec
 
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 from strongroom.cli.files import read_bounded
-from strongroom.cli.tasks import strict_json
-from strongroom.protocol import canonical, contents
+from strongroom.client.resting.task_files import strict_json
+from strongroom.protocol import canonical
 from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.payloads import Event, Task
 
 MAX_CONTENT_BYTES = 64 << 20
+TASK, EVENTS = "a task", "a list of events"
 
 T = TypeVar("T")
 
 
-def request_content(file: Path) -> bytes:
-    """The canonical CBOR of the task in `file`, defaults filled in. Raises CommandFailed."""
-    task: Task = _read(file, cast(Any, Task), "a task")
-    return contents.request_content(task)
+def read_request(file: Path) -> Task | str:
+    """The task in `file`, defaults filled in; of any other but .json, the text. Raises CommandFailed, OSError."""
+    content: Task | str = _read(file, cast(Any, Task), TASK)
+    return content
 
 
-def response_content(file: Path) -> bytes:
-    """The canonical CBOR of the events in `file`, their text in one, without a receipt. Raises CommandFailed."""
-    return contents.response_content(_read(file, list[Event], "a list of events"))
+def read_response(file: Path) -> list[Event] | str:
+    """The events in `file`; of any other but .json, the text. Raises CommandFailed, OSError."""
+    return _read(file, list[Event], EVENTS)
 
 
-def _read(file: Path, kind: type[T], what: str) -> T:
+def unreadable(file: Path, what: str) -> CommandFailed:
+    """The error for a file that is neither: what it may be."""
+    forms = "as canonical CBOR or as JSON with bytes in base64, or a chat's text beside a proof bundle"
+    return CommandFailed("content", f"{file}: expected {what} of docs/protocol.md, {forms}", EXIT_USAGE)
+
+
+def _read(file: Path, kind: type[T], what: str) -> T | str:
     data = read_bounded(file, MAX_CONTENT_BYTES)
     try:
         if data.lstrip()[:1] in (b"{", b"["):
             return strict_json(data, kind)
         return canonical.decode(data, kind, what)
     except (ProtocolError, msgspec.MsgspecError, ValueError, RecursionError):
-        message = f"{file}: expected {what} of docs/protocol.md, as canonical CBOR or as JSON with bytes in base64"
-        raise CommandFailed("content", message, EXIT_USAGE) from None
+        return _text(data, file, what)
+
+
+def _text(data: bytes, file: Path, what: str) -> str:
+    try:
+        if file.suffix != ".json":
+            return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise unreadable(file, what)

@@ -12,7 +12,8 @@ from attestation.proofs.openings import LogProof, Opening
 from attestation.receipts import ReceiptSalts
 from strongroom.cli.evidence import decoded, read_evidence
 from strongroom.cli.files import read_bounded
-from strongroom.cli.receipt_content import request_content, response_content
+from strongroom.cli.receipt_content import EVENTS, TASK, read_request, read_response, unreadable
+from strongroom.protocol.contents import request_content, response_content
 
 if TYPE_CHECKING:
     from attestation.policy import Policy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _RECEIPT_TAG = b"\xd2"
 _EVIDENCE_MAGIC = b"SRE"
 _MAP = range(0xA0, 0xC0)
+_MAX_SALTS_FILE_BYTES = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,24 +50,28 @@ def read_receipt(file: Path) -> bytes | Bundle:
 
 
 def read_material(
-    receipt: Path, document: Path | None, request: Path | None, response: Path | None, salts: bytes | None
+    receipt: Path, document: Path | None, request: Path | None, response: Path | None, salts: Path | None
 ) -> Material:
-    """Everything that was named. Raises click.UsageError, CommandFailed, OSError, ProofRejected, PolicyError."""
+    """Everything that was named.
+
+    Raises click.UsageError, CommandFailed, InvalidArgument, Malformed, OSError, ProofRejected, PolicyError.
+    """
     read = read_receipt(receipt)
-    beside = {"--document": document, "--request": request, "--response": response, "--salts": salts}
     if isinstance(read, Bundle):
-        if given := [name for name, value in beside.items() if value is not None]:
-            raise click.UsageError(f"expected a proof bundle alone, got {given[0]} beside it: it holds its own.")
-        return _of_bundle(read)
+        if given := [name for name, value in {"--document": document, "--salts": salts}.items() if value is not None]:
+            raise click.UsageError(f"expected no {given[0]} beside a proof bundle, which holds its own.")
+        return _of_bundle(read, request, response)
     if document is None:
         raise click.UsageError("expected --document FILE beside a receipt; only a proof bundle holds its own.")
     if (salts is not None) != (request is not None or response is not None):
-        raise click.UsageError("expected --salts HEX together with --request FILE or --response FILE.")
+        raise click.UsageError("expected --salts FILE together with --request FILE or --response FILE.")
     return _of_files(read, document, request, response, salts)
 
 
-def _of_bundle(bundle: Bundle) -> Material:
+def _of_bundle(bundle: Bundle, request: Path | None, response: Path | None) -> Material:
+    """What somebody holds himself is judged in place of what the bundle shows."""
     from attestation.policy_file import load_policy
+    from strongroom.client.shown import request_held, response_held
 
     evidence = Evidence.from_bytes(bundle.evidence)
     return Material(
@@ -73,14 +79,14 @@ def _of_bundle(bundle: Bundle) -> Material:
         document=evidence.document,
         evidence=evidence,
         policy=None if bundle.policy is None else load_policy(bundle.policy.encode()),
-        request=bundle.request,
-        response=bundle.response,
+        request=request_held(bundle.request, read_request(request)) if request else bundle.request,
+        response=response_held(bundle.response, read_response(response)) if response else bundle.response,
         log=bundle.log,
     )
 
 
 def _of_files(
-    receipt: bytes, document: Path, request: Path | None, response: Path | None, salts: bytes | None
+    receipt: bytes, document: Path, request: Path | None, response: Path | None, salts: Path | None
 ) -> Material:
     data = read_evidence(document)
     evidence = Evidence.from_bytes(data) if data.startswith(_EVIDENCE_MAGIC) else None
@@ -89,13 +95,26 @@ def _of_files(
         receipt=receipt,
         document=data if evidence is None else evidence.document,
         evidence=evidence,
-        request=Opening(salted.request, request_content(request)) if salted and request else None,
-        response=Opening(salted.response, response_content(response)) if salted and response else None,
+        request=_request(salted.request, request) if salted and request else None,
+        response=_response(salted.response, response) if salted and response else None,
     )
 
 
-def _salts(data: bytes) -> ReceiptSalts:
+def _request(salt: bytes, file: Path) -> Opening:
+    """Beside a receipt alone nothing says what text leaves out."""
+    if isinstance(task := read_request(file), str):
+        raise unreadable(file, TASK)
+    return Opening(salt, request_content(task))
+
+
+def _response(salt: bytes, file: Path) -> Opening:
+    if isinstance(events := read_response(file), str):
+        raise unreadable(file, EVENTS)
+    return Opening(salt, response_content(events))
+
+
+def _salts(file: Path) -> ReceiptSalts:
     try:
-        return ReceiptSalts.from_bytes(data)
+        return ReceiptSalts.from_bytes(decoded(read_bounded(file, _MAX_SALTS_FILE_BYTES)))
     except ValueError as error:
         raise click.UsageError(f"--salts: {error}.") from None

@@ -16,7 +16,8 @@
 
 Every error has a `code` (stable, for programs) and an `exit_code` (for the command line), and its text says what to
 do. No text holds a prompt, an answer, a key or anything that the gateway wrote, but for the ids of models that
-it lists when the caller names none (64 lower-case characters each at most).
+it lists when the caller names none (64 lower-case characters each at most). Files at rest have more:
+`strongroom.client.resting.errors`.
 """
 
 from typing import ClassVar, Literal

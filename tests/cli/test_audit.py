@@ -164,6 +164,63 @@ def test_a_bundle_holds_the_checkpoint_that_proves_its_place(
     assert verified(tmp_path / "cut" / "log", *bare)[0] == 0
 
 
+def test_what_out_keeps_is_held_another_day(log: Path, enclave: Enclave, tmp_path: Path) -> None:
+    """A checkpoint of each boot, in one file: a log that was cut since shows, and so does a boot that was left out."""
+    other = Enclave("B")
+    other.fill(1)
+    other.checkpoint()
+    kept(log, other)
+    file, held = tmp_path / "today", ("--checkpoint", str(tmp_path / "today"))
+    assert verified(log, "--out", str(file))[0] == 0
+    code, answer = verified(log, *held)
+    assert (code, [boot["held"] for boot in answer["boots"]]) == (0, [[str(file)]] * 2)
+    boot, first = log / enclave.boot_id.hex(), enclave.checkpoints[0]
+    (boot / "leaves").write_bytes(b"".join(enclave.leaves[:5]))
+    (boot / "checkpoints").write_bytes(len(first).to_bytes(4, "big") + first)
+    assert verified(log)[0] == 0
+    assert verified(log, *held)[1]["code"] == "log-cut"
+    boot.rename(tmp_path / "elsewhere")
+    assert verified(log)[0] == 0
+    assert verified(log, *held)[1]["code"] == "log-missing"
+
+
+def test_out_keeps_only_what_was_accepted_and_never_over_a_file(log: Path, enclave: Enclave, tmp_path: Path) -> None:
+    file = tmp_path / "today"
+    leaves = edited("leaves", lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+    leaves(log / enclave.boot_id.hex())
+    assert verified(log, "--out", str(file))[0] == 1
+    assert not file.exists()
+    leaves(log / enclave.boot_id.hex())
+    assert verified(log, "--out", str(file))[0] == 0
+    again = CliRunner().invoke(cli, ["audit", "verify", str(log), ANY, *anchored(tmp_path), "--out", str(file)])
+    assert isinstance(again.exception, FileExistsError)
+
+
+def test_a_gateways_own_checkpoints_can_be_held(log: Path, enclave: Enclave) -> None:
+    boot = log / enclave.boot_id.hex()
+    code, answer = verified(log, "--checkpoint", str(boot / "checkpoints"))
+    assert (code, answer["boots"][0]["held"]) == (0, [str(boot / "checkpoints")])
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0\0", b"\0\0\0\1", b"\0\0\0\1\xd2"])
+def test_held_checkpoints_of_another_form(data: bytes, log: Path, tmp_path: Path) -> None:
+    asked = ["audit", "verify", str(log), ANY, "--checkpoint", write(tmp_path, data, "c")]
+    result = CliRunner().invoke(cli, asked, standalone_mode=False)
+    assert isinstance(result.exception, ProofRejected)
+    assert result.exception.code in ("checkpoint-form", "log-form")
+
+
+def test_one_is_one(tmp_path: Path) -> None:
+    boot = Enclave("A")
+    issued = answered(boot)
+    boot.checkpoint()
+    kept(tmp_path / "log", boot)
+    text = printed("audit", "verify", tmp_path / "log", ANY, *anchored(tmp_path))
+    assert "1 leaf under 1 checkpoint, root" in text
+    bundle = write(tmp_path, boot.bundle(issued).to_bytes(), "b")
+    assert printed(*proved(tmp_path / "log", bundle)).endswith("a log of 1 leaf\n")
+
+
 def test_a_bare_receipt_does_not_tell_its_leaf(log: Path, enclave: Enclave, issued: Issued, tmp_path: Path) -> None:
     bundle = write(tmp_path, enclave.bundle(issued).to_bytes(), "b")
     for held, said in [((write(tmp_path, issued.receipt, "r"), "--receipt", bundle), True), ((bundle,), False)]:

@@ -51,6 +51,11 @@ def layers(answer: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     return {layer["name"]: layer["status"] for layer in answer["layers"]}
 
 
+def salts_of(issued: Issued, tmp_path: Path) -> tuple[str, str]:
+    """The requester's, in a file: whoever else is on the machine sees what is typed."""
+    return "--salts", write(tmp_path, issued.salts.to_bytes().hex().encode(), "salts")
+
+
 def test_an_accepted_receipt_in_json(files: tuple[str, ...], issued: Issued, tmp_path: Path) -> None:
     code, answer = judged(*files, "--policy", policy_file(tmp_path))
     assert (code, list(answer)) == (0, KEYS)
@@ -71,7 +76,7 @@ def test_what_it_says_to_people(files: tuple[str, ...]) -> None:
 
 
 def test_contents_that_are_shown(files: tuple[str, ...], issued: Issued, tmp_path: Path) -> None:
-    salts = ("--salts", issued.salts.to_bytes().hex())
+    salts = salts_of(issued, tmp_path)
     for request, response in [
         (canonical.encode(TASK), canonical.encode(EVENTS)),
         (msgspec.json.encode(TASK), b"\n " + msgspec.json.encode(EVENTS)),
@@ -85,12 +90,12 @@ def test_contents_that_are_shown(files: tuple[str, ...], issued: Issued, tmp_pat
 def test_defaults_of_a_task_are_filled_in(files: tuple[str, ...], issued: Issued, tmp_path: Path) -> None:
     task = {"task": "chat", "messages": [{"role": "user", "content": "what is a secret?"}], "max_tokens": 8}
     shown = ("--request", write(tmp_path, json.dumps(task).encode(), "task.json"))
-    code, _ = judged(*files, ANY, *shown, "--salts", issued.salts.to_bytes().hex())
+    code, _ = judged(*files, ANY, *shown, *salts_of(issued, tmp_path))
     assert code == 0
 
 
 def test_contents_that_differ(files: tuple[str, ...], issued: Issued, tmp_path: Path) -> None:
-    salts = ("--salts", issued.salts.to_bytes().hex())
+    salts = salts_of(issued, tmp_path)
     other = write(tmp_path, canonical.encode(msgspec.structs.replace(TASK, max_tokens=9)), "task")
     code, answer = judged(*files, ANY, "--request", other, *salts)
     assert (code, answer["code"], layers(answer)["request"]) == (1, "request-commitment", "failed")
@@ -98,14 +103,15 @@ def test_contents_that_differ(files: tuple[str, ...], issued: Issued, tmp_path: 
     assert judged(*files, ANY, "--response", shorter, *salts)[1]["code"] == "response-commitment"
     swapped = issued.salts.response + issued.salts.request + issued.salts.leaf
     sound = write(tmp_path, canonical.encode(TASK), "task")
-    assert judged(*files, ANY, "--request", sound, "--salts", swapped.hex())[1]["code"] == "request-commitment"
+    salts = ("--salts", write(tmp_path, swapped, "swapped"))
+    assert judged(*files, ANY, "--request", sound, *salts)[1]["code"] == "request-commitment"
 
 
 def test_an_answer_without_text_commits_to_no_delta(enclave: Enclave, tmp_path: Path) -> None:
     events = [ChatEnd("stop", 6, 0)]
     issued = enclave.issue(canonical.encode(TASK), canonical.encode(events))
     files = (write(tmp_path, issued.receipt, "r"), "--document", write(tmp_path, enclave.document))
-    shown = ("--response", write(tmp_path, canonical.encode(events), "e"), "--salts", issued.salts.to_bytes().hex())
+    shown = ("--response", write(tmp_path, canonical.encode(events), "e"), *salts_of(issued, tmp_path))
     assert judged("receipt", "verify", *files, *shown, ANY, *anchored(tmp_path))[0] == 0
 
 
@@ -114,7 +120,7 @@ def test_tensors_in_json_are_base64(enclave: Enclave, tmp_path: Path) -> None:
     issued = enclave.issue(canonical.encode(task))
     written = {"task": "infer", "tensors": {"x": {"dtype": "float32", "shape": [1], "data": "AACAPw=="}}}
     files = (write(tmp_path, issued.receipt, "r"), "--document", write(tmp_path, enclave.document))
-    shown = ("--request", write(tmp_path, json.dumps(written).encode(), "t"), "--salts", issued.salts.to_bytes().hex())
+    shown = ("--request", write(tmp_path, json.dumps(written).encode(), "t"), *salts_of(issued, tmp_path))
     assert judged("receipt", "verify", *files, *shown, ANY, *anchored(tmp_path))[0] == 0
 
 
@@ -180,9 +186,15 @@ def test_a_bundle_needs_nothing_beside_it(enclave: Enclave, issued: Issued, tmp_
     policy = Path(policy_file(tmp_path)).read_text()
     bundle = bundle_file(tmp_path, enclave, issued, policy=policy)
     code, answer = judged("receipt", "verify", bundle, *anchored(tmp_path))
-    assert (code, answer["policy"]) == (0, "bundle")
+    assert (code, list(answer), answer["policy"]) == (0, KEYS, "bundle")
+    assert "whoever made the bundle chose it" in answer["does_not_prove"][-1]
     assert layers(answer)["request"] == layers(answer)["response"] == "passed"
-    assert "the bundle's maker chose" in printed("receipt", "verify", bundle, *anchored(tmp_path))
+    text = printed("receipt", "verify", bundle, *anchored(tmp_path))
+    assert "the bundle's maker chose" in text
+    assert "whoever made the bundle chose it" in text
+    for own in (ANY, "--policy=" + policy_file(tmp_path)):
+        _, answer = judged("receipt", "verify", bundle, own, *anchored(tmp_path))
+        assert not any("the bundle" in limit for limit in answer["does_not_prove"])
 
 
 def test_the_callers_policy_comes_before_the_bundles(enclave: Enclave, issued: Issued, tmp_path: Path) -> None:
@@ -211,10 +223,13 @@ def test_a_bundles_place_in_the_log(enclave: Enclave, tmp_path: Path) -> None:
         ([], click.UsageError, "--document"),
         (["--document", "DOC"], CommandFailed, "measurements that you trust"),
         (["--document", "DOC", ANY, "--request", "DOC"], click.UsageError, "--salts"),
-        (["--document", "DOC", ANY, "--salts", "00" * 96], click.UsageError, "--request"),
-        (["--document", "DOC", ANY, "--request", "DOC", "--salts", "00" * 95], click.UsageError, "96 bytes"),
-        (["--document", "DOC", ANY, "--request", "DOC", "--salts", "00" * 96], CommandFailed, "a task"),
-        (["--document", "DOC", ANY, "--response", "DOC", "--salts", "00" * 96], CommandFailed, "a list of events"),
+        (["--document", "DOC", ANY, "--salts", "SALTS"], click.UsageError, "--request"),
+        (["--document", "DOC", ANY, "--request", "DOC", "--salts", "TEXT"], click.UsageError, "96 bytes"),
+        (["--document", "DOC", ANY, "--request", "DOC", "--salts", "SALTS"], CommandFailed, "a task"),
+        (["--document", "DOC", ANY, "--request", "TEXT", "--salts", "SALTS"], CommandFailed, "beside a proof bundle"),
+        (["--document", "DOC", ANY, "--response", "DOC", "--salts", "SALTS"], CommandFailed, "a list of events"),
+        (["--document", "DOC", ANY, "--response", "TEXT", "--salts", "SALTS"], CommandFailed, "beside a proof bundle"),
+        (["--document", "DOC", ANY, "--out", "SHOWN"], CommandFailed, "shown"),
         (["--document", "DOC", ANY, "--pcr", "0=00"], click.UsageError, "alone"),
         (["--document", "DOC", "--live"], click.UsageError, "--live"),
     ],
@@ -222,22 +237,28 @@ def test_a_bundles_place_in_the_log(enclave: Enclave, tmp_path: Path) -> None:
 def test_wrong_usage(
     arguments: list[str], error: type[Exception], says: str, files: tuple[str, ...], tmp_path: Path
 ) -> None:
-    given = [argument.replace("DOC", files[4]) for argument in arguments]
-    result = CliRunner().invoke(cli, ["receipt", "verify", files[2], *given], standalone_mode=False)
+    names = {
+        "DOC": files[4],
+        "SALTS": write(tmp_path, b"00" * 96, "salts"),
+        "TEXT": write(tmp_path, b"Is it mine?", "question.txt"),
+    }
+    given = [names.get(argument, argument) for argument in arguments]
+    trust = files[5:] if "--out" in given else ()
+    result = CliRunner().invoke(cli, ["receipt", "verify", files[2], *given, *trust], standalone_mode=False)
     assert isinstance(result.exception, error)
     assert says in str(result.exception) + getattr(result.exception, "message", "")
 
 
 def test_a_content_that_says_one_thing_twice(files: tuple[str, ...], tmp_path: Path) -> None:
     twice = b'{"task": "embed", "texts": ["a"], "texts": ["b"]}'
-    shown = ["--request", write(tmp_path, twice, "t"), "--salts", "00" * 96]
+    shown = ["--request", write(tmp_path, twice, "t.json"), "--salts", write(tmp_path, bytes(96), "salts")]
     result = CliRunner().invoke(cli, [*files, ANY, *shown], standalone_mode=False)
     assert isinstance(result.exception, CommandFailed)
 
 
-def test_a_bundle_stands_alone(enclave: Enclave, issued: Issued, tmp_path: Path) -> None:
+def test_a_bundle_holds_its_own_document_and_salts(enclave: Enclave, issued: Issued, tmp_path: Path) -> None:
     bundle = bundle_file(tmp_path, enclave, issued)
-    for option in ("--document", "--request", "--response"):
+    for option in ("--document", "--salts"):
         result = CliRunner().invoke(cli, ["receipt", "verify", bundle, option, bundle, ANY], standalone_mode=False)
         assert isinstance(result.exception, click.UsageError)
     result = CliRunner().invoke(cli, ["receipt", "verify", bundle], standalone_mode=False)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from strongroom.selftest.catalogue import least_trials
+
 COMMAND = [sys.executable, "-m", "strongroom", "selftest"]
 
 
@@ -39,6 +41,11 @@ def test_wrong_use_starts_nothing(arguments: list[str]) -> None:
     result = subprocess.run([*COMMAND, *arguments], capture_output=True, timeout=20)
     assert result.returncode == 2
     assert result.stderr.startswith(b"error: ")
+
+
+def test_the_least_number_of_trials_is_told_and_is_one_of_each_attack() -> None:
+    shown = subprocess.run([*COMMAND, "--help"], capture_output=True, timeout=20).stdout
+    assert f"at least one of each. [default: 5000; {least_trials()}<=x<=1000000]" in " ".join(shown.decode().split())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
