@@ -9,7 +9,7 @@ from attestation.evidence import Evidence
 from attestation.proof_errors import ProofCode, ProofRejected
 from attestation.receipts import ReceiptSalts, commitment
 from strongroom.client.attested import AttestedKey
-from strongroom.client.errors import AttestationRefused
+from strongroom.client.errors import AttestationRefused, StrongroomError
 from strongroom.protocol import canonical
 from strongroom.protocol.audit import AuditPage
 from strongroom.protocol.contents import request_content, response_content, split_receipt
@@ -42,6 +42,8 @@ def outcome(judge: Judge, given: Mapping[str, Any], vector: Mapping[str, Any]) -
         return "Malformed" if rejected.code is ProofCode.EVIDENCE_FORM else str(rejected.code), {}
     except AttestationRefused as refused:
         return refused.reason or "Unsupported", {}
+    except StrongroomError as error:
+        return getattr(error, "reason", None) or error.code, {}
 
 
 def _message(vector: Mapping[str, Any]) -> bytes:

@@ -13,16 +13,15 @@ import pytest
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor
 from attestation.evidence import Evidence
 from attestation.modes import Archived, Live, Mode, Recent
-from attestation.policy import PinnedPCRs, Policy, UnsafeAnyMeasurement
+from attestation.policy import UnsafeAnyMeasurement
 from attestation.policy_file import load_policy
 from strongroom.client.errors import AnswerTruncated, AttestationRefused, ReceiptRefused, SealBroken
-from strongroom.client.reading import AnswerReader, WholeAnswer
+from strongroom.client.reading import WholeAnswer
 from strongroom.client.receipts import prove
-from strongroom.client.sealing import SealedRequest
 from strongroom.client.terms import JudgedEvidence, Terms
-from tests.protocol import judging
+from tests.protocol import client_judging, judging
 from tests.protocol.receipt_judging import verified_document
-from tests.protocol.test_vectors import CHECKLIST, FILES, VECTORS
+from tests.protocol.test_vectors import CHECKLIST, FILES, JUDGES, VECTORS
 from tests.protocol.vectors import exchange, suite
 from tests.protocol.vectors.vector import ACCEPTED
 
@@ -30,6 +29,7 @@ DOCUMENTS = sorted({name for line in CHECKLIST.values() for name in line.get("do
 LISTED = {each for line in CHECKLIST.values() for each in line.get("vectors", ())}
 FOLDER = suite.FOLDER.parent
 ANY = UnsafeAnyMeasurement()
+WHOLE_CLIENT = ("replies", "witnesses", "kept-answers")
 
 
 def listed(*files: str) -> list[Any]:
@@ -38,7 +38,7 @@ def listed(*files: str) -> list[Any]:
 
 
 def test_each_listed_vector_is_judged_here() -> None:
-    judged = listed("evidence", "responses-whole", "responses-streamed", "receipts")
+    judged = listed("evidence", "responses-whole", "responses-streamed", "receipts", *WHOLE_CLIENT)
     assert {parameter.id for parameter in judged} == LISTED
 
 
@@ -51,7 +51,6 @@ def demanded(arguments: list[str]) -> Namespace:
         parser.add_argument(f"--{value}")
     parser.add_argument("--nonce", type=bytes.fromhex)
     parser.add_argument("--max-age", type=int)
-    parser.add_argument("--pcr", action="append")
     return parser.parse_args(arguments)
 
 
@@ -62,17 +61,11 @@ def mode_of(demand: Namespace) -> Mode:
     return Live(demand.nonce, now_ms, demand.max_age) if demand.live else Recent(now_ms, demand.max_age)
 
 
-def policy_of(demand: Namespace, name: str) -> Policy:
-    if demand.policy:
-        return load_policy((FOLDER / name / demand.policy).read_bytes())
-    pinned = dict(each.split("=") for each in demand.pcr or ())
-    return PinnedPCRs({int(index): bytes.fromhex(value) for index, value in pinned.items()}) if pinned else ANY
-
-
 def terms_of(demand: Namespace, name: str) -> Terms:
     root = demand.trust_anchor
     anchor = SimulatedTrustAnchor.from_pem((FOLDER / name / root).read_bytes()) if root else AWS_NITRO_ROOT_G1
-    return Terms(policy_of(demand, name), anchor, demand.allow_simulated)
+    policy = load_policy((FOLDER / name / demand.policy).read_bytes()) if demand.policy else ANY
+    return Terms(policy, anchor, demand.allow_simulated)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -95,20 +88,8 @@ def sound(file: str) -> dict[str, Any]:
     return next(vector for name, vector in VECTORS if name == file and vector["outcome"] == ACCEPTED)
 
 
-def asked(file: str) -> SealedRequest:
-    given, receipts = FILES[file]["given"], FILES["receipts"]["given"]
-    request, secret, content = (
-        bytes.fromhex(each) for each in (given["request"], given["secret"], receipts["request"])
-    )
-    return SealedRequest(request, secret, content, given["media_type"])
-
-
 def read(file: str, vector: dict[str, Any]) -> WholeAnswer:
-    """As the client reads an answer, byte by byte."""
-    reader = AnswerReader(asked(file))
-    for byte in bytes.fromhex(vector["message"]):
-        reader.feed(bytes([byte]))
-    return reader.whole()
+    return client_judging.read(client_judging.asked(FILES[file]["given"]), bytes.fromhex(vector["message"]))
 
 
 @pytest.mark.parametrize(("file", "vector"), listed("responses-whole", "responses-streamed"))
@@ -123,7 +104,7 @@ def proven(vector: dict[str, Any]) -> None:
     evidence = Evidence.from_bytes(bytes.fromhex(FILES["receipts"]["given"]["evidence"]))
     made_by = JudgedEvidence(evidence, verified_document(evidence.document))
     answer = replace(read("responses-streamed", sound("responses-streamed")), receipt=bytes.fromhex(vector["message"]))
-    prove(asked("responses-streamed"), answer, made_by, ANY)
+    prove(client_judging.asked(FILES["responses-streamed"]["given"]), answer, made_by, ANY)
 
 
 @pytest.mark.parametrize(("file", "vector"), listed("receipts"))
@@ -132,3 +113,10 @@ def test_a_receipt_proves_nothing(file: str, vector: dict[str, Any]) -> None:
     with pytest.raises(ReceiptRefused) as caught:
         proven(vector)
     assert caught.value.reason == vector["outcome"]
+
+
+@pytest.mark.parametrize(("file", "vector"), listed(*WHOLE_CLIENT))
+def test_the_whole_client_refuses(file: str, vector: dict[str, Any]) -> None:
+    judge, given = JUDGES[file], FILES[file]["given"]
+    judge(given, sound(file))
+    assert judging.outcome(judge, given, vector) == (vector["outcome"], {})

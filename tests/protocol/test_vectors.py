@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from strongroom.protocol.errors import ProtocolError
-from tests.protocol import judging, receipt_judging
+from tests.protocol import client_judging, judging, receipt_judging
 from tests.protocol.vectors import suite
 from tests.protocol.vectors.__main__ import main
 from tests.protocol.vectors.vector import ACCEPTED
@@ -26,8 +26,12 @@ JUDGES: dict[str, judging.Judge] = {
     "envelopes": judging.envelope,
     "responses-whole": judging.response,
     "responses-streamed": judging.response,
+    "replies": client_judging.reply,
     "receipts": receipt_judging.receipt,
     "checkpoints": receipt_judging.checkpoint,
+    "witnesses": client_judging.witness,
+    "kept-answers": client_judging.kept_answer,
+    "tickets": client_judging.ticket,
     "audit-pages": judging.audit_page,
     "weights": judging.weights,
 }

@@ -34,6 +34,11 @@ export class Truncated extends ProtocolError {
   }
 }
 
+/** A reply over HTTP that is not the sealed answer asked for: another status, or another media type. */
+export class NotSealed extends ProtocolError {
+  code = "NotSealed";
+}
+
 /** The verified document does not bind this evidence. */
 export class BindingRefused extends ProtocolError {
   code = "BindingRefused";

@@ -6,5 +6,5 @@ export { keyEntryId, sealEnvelope } from "./envelopes.js";
 export { KeyConfiguration, acceptedConfiguration, parseKeyList } from "./keys.js";
 export { receiptSalts, requestCommitment, responseCommitment, splitReceipt } from "./receipts.js";
 export { sealRequest } from "./requests.js";
-export { openResponse } from "./responses.js";
+export { openReply, openResponse } from "./responses.js";
 export { chat, embed, infer } from "./tasks.js";

@@ -1,13 +1,24 @@
 import { ByteQueue, ascii, concat, equal, prefixed, uint } from "./bytes.js";
 import { LABEL_RESPONSE, MAX_CHUNK_BYTES, TAG_BYTES } from "./constants.js";
 import { keyAndNonce } from "./crypto.js";
-import { Malformed, OpenFailed, TooLarge, Truncated } from "./errors.js";
+import { Malformed, NotSealed, OpenFailed, TooLarge, Truncated } from "./errors.js";
 import { decodeEvents } from "./events.js";
 import { RESPONSE_HEAD_BYTES, parseResponseHead, readRequestHead } from "./heads.js";
 import { ANSWER_BUCKET_BYTES, FRAME_BUCKET_BYTES, unpad } from "./padding.js";
 
 const CHUNK_HEAD_BYTES = 5;
 const FRONT_BYTES = 8 << 10; // all that a request says in the clear; its tag vouches for the rest
+
+/**
+ * An answer as `fetch` brings it, with all that openResponse returns. Raises NotSealed for anything but a 200 of the
+ * media type that was asked for: other bytes are never an answer, whatever they say.
+ */
+export function openReply({ status, headers, body }, sealed) {
+  if (status !== 200 || headers.get("content-type") !== sealed.mediaType) {
+    throw new NotSealed(`expected 200 with ${sealed.mediaType}, got ${status} or something else`);
+  }
+  return openResponse(body ?? [], sealed);
+}
 
 /**
  * An answer: `events`, to be iterated once, each event when its chunk has been opened; and `head`, what it says of its

@@ -30,6 +30,13 @@ test("the media type of the answer follows from how it was asked", async () => {
   }
 });
 
+test("a reply without a body is an answer cut short", async () => {
+  const sealed = await sealRequest(TASK, CONFIGURATION, WHERE);
+  const headers = new Headers({ "Content-Type": sealed.mediaType });
+  const { events } = strongroom.openReply({ status: 200, headers, body: null }, sealed);
+  await assert.rejects(events.next(), { code: "Truncated" });
+});
+
 test("a request of a mebibyte is one", async () => {
   const texts = Array.from({ length: 16 }, () => "x".repeat(65_536));
   const { message } = await sealRequest(embed(texts), CONFIGURATION, WHERE);

@@ -16,6 +16,7 @@ from tests.attestation.vectors.cases import (
     bindings,
     certificates,
     constraints,
+    deployment,
     envelope,
     fields,
     freshness,
@@ -38,7 +39,7 @@ PROTOCOL = "protocol"
 _MODULES = (
     *(envelope, signature, payload, fields),
     *(order, certificates, constraints, validity, names),
-    *(policy, freshness, bindings),
+    *(policy, deployment, freshness, bindings),
 )
 
 

@@ -15,7 +15,9 @@ PURPOSE = b"strongroom client keys"
 RESPONSE_SALT = derived("response salt", 32)
 KEY_LIST = key_lists.SOUND.to_bytes()
 CATALOGUE_SHA384 = sha384(b"the labelled digest of a catalogue")
-ALL_PCRS = PCRS | {16: sha384(bytes(48), CATALOGUE_SHA384)}
+CONFIGURATION_SHA384 = sha384(b"the labelled digest of a configuration")
+MEASURED = {16: sha384(bytes(48), CATALOGUE_SHA384), 17: sha384(bytes(48), CONFIGURATION_SHA384)}
+ALL_PCRS = PCRS | MEASURED
 TEXT = ("The report ", "is due ", "tomorrow. 🙂")
 END = {"event": "end", "finish": "stop", "prompt_tokens": 24, "completion_tokens": 7}
 

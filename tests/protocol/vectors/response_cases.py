@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.protocol.vectors import answers, tasks
+from tests.protocol.vectors import answers
 from tests.protocol.vectors.answers import Event
 from tests.protocol.vectors.exchange import RESPONSE_SALT, request
 from tests.protocol.vectors.frames import REQUEST_ID
 from tests.protocol.vectors.receipts import DOCUMENT_DIGEST, answer_receipt
-from tests.protocol.vectors.responses import CHUNK_HEAD_BYTES, HEAD_BYTES, Response, framed, streamed, whole
+from tests.protocol.vectors.responses import CHUNK_HEAD_BYTES, HEAD_BYTES, Response, asker, framed, streamed, whole
 from tests.protocol.vectors.seeds import derived
 from tests.protocol.vectors.vector import (
     ACCEPTED,
@@ -25,7 +25,6 @@ from tests.protocol.vectors.vector import (
 from tests.protocol.vectors.wire import (
     FRAME,
     MEDIA_STREAM,
-    MEDIA_WHOLE,
     canonical,
     flipped,
     padded,
@@ -45,9 +44,7 @@ def _group(name: str, stream: bool, vectors: list[Vector]) -> Group:
         "Answers to `request`, whose body held `task` and `secret`. `released` counts the bodies of "
         "chunks that may leave before the refusal. Layer `order`: every chunk opens, and its events are no answer."
     )
-    media_type = (MEDIA_STREAM if stream else MEDIA_WHOLE).decode()
-    given = {"task": tasks.CHAT, "secret": tasks.SECRET, "request": request(stream), "media_type": media_type}
-    return Group(name, about, "Sealed response", given, vectors)
+    return Group(name, about, "Sealed response", asker(stream), vectors)
 
 
 def _accepted(slug: str, title: str, response: Response, chunks: Sequence[Sequence[Event]]) -> Vector:

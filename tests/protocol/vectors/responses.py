@@ -34,6 +34,7 @@ class Response:
     suite: int = 2
     request_id: bytes = REQUEST_ID
     secret: bytes = tasks.SECRET
+    document_digest: bytes = DOCUMENT_DIGEST
     request: bytes | None = None
     media_type: bytes | None = None
     first_counter: int = 0
@@ -46,7 +47,9 @@ class Response:
     @property
     def head(self) -> bytes:
         """magic ‖ suite ‖ request id ‖ salt ‖ document digest."""
-        return b"".join((self.magic, self.suite.to_bytes(2, "big"), self.request_id, RESPONSE_SALT, DOCUMENT_DIGEST))
+        return b"".join(
+            (self.magic, self.suite.to_bytes(2, "big"), self.request_id, RESPONSE_SALT, self.document_digest)
+        )
 
     def chunks(self, ends: bool = True) -> list[bytes]:
         """The chunks; with the flag of the last one unless it has no end."""
@@ -63,6 +66,12 @@ class Response:
         return self.head + b"".join(self.chunks())
 
 
+def asker(stream: bool) -> dict[str, object]:
+    """What the asker of `request` has: what was sent, and what the answer is opened and held against."""
+    media_type = (MEDIA_STREAM if stream else MEDIA_WHOLE).decode()
+    return {"task": tasks.CHAT, "secret": tasks.SECRET, "request": request(stream), "media_type": media_type}
+
+
 def framed(last: bool, ciphertext: bytes, size: int | None = None) -> bytes:
     """flag ‖ length ‖ ciphertext."""
     return bytes([last]) + (len(ciphertext) if size is None else size).to_bytes(4, "big") + ciphertext
@@ -73,7 +82,8 @@ def whole(events: Sequence[object] | None = None) -> Response:
     return Response([padded(canonical(list(answers.whole(answer_receipt()) if events is None else events)), LAST)])
 
 
-def streamed() -> Response:
+def streamed(receipt: bytes | None = None, document_digest: bytes = DOCUMENT_DIGEST) -> Response:
     """A streamed one."""
-    *frames, last = [canonical(chunk) for chunk in answers.streamed(answer_receipt())]
-    return Response([*(padded(body, FRAME) for body in frames), padded(last, LAST)], stream=True)
+    *frames, last = [canonical(chunk) for chunk in answers.streamed(receipt or answer_receipt())]
+    plaintexts = [*(padded(body, FRAME) for body in frames), padded(last, LAST)]
+    return Response(plaintexts, stream=True, document_digest=document_digest)

@@ -10,11 +10,15 @@ from tests.protocol.vectors import (
     checklist,
     envelopes,
     evidence,
+    kept_answers,
     key_lists,
     receipt_cases,
+    replies,
     requests,
     response_cases,
+    tickets,
     weights,
+    witnesses,
 )
 from tests.protocol.vectors.vector import Group
 
@@ -29,7 +33,8 @@ def groups() -> dict[str, Group]:
     """By name."""
     listed = [
         *(key_lists.group(), evidence.group(), *requests.groups(), envelopes.group()),
-        *(*response_cases.groups(), *receipt_cases.groups(), audit_pages.group(), weights.group()),
+        *(*response_cases.groups(), replies.group(), *receipt_cases.groups(), witnesses.group()),
+        *(kept_answers.group(), tickets.group(), audit_pages.group(), weights.group()),
     ]
     return {group.name: group for group in listed}
 

@@ -10,21 +10,21 @@ from tests.attestation.vectors.documents import PCRS, ROLE, ROLE_PCR3, document,
 
 _ZERO = bytes(48)
 _NO_APPLICATION = hashlib.sha384(_ZERO + hashlib.sha384(b"").digest()).digest()
-_OURS = f'parent_role = "{ROLE}"'
+OURS = f'parent_role = "{ROLE}"'
 _NEW, _OLD = document(), document(pcrs=PCRS | {index: pcr(index, "N-1") for index in range(3)})
 _DEBUG_PCRS = PCRS | dict.fromkeys(range(3), _ZERO)
-_BY_POLICY = ("--archived", "--policy", "policy.toml", *ANCHOR)
+BY_POLICY = ("--archived", "--policy", "policy.toml", *ANCHOR)
 
 
-def _table(*lines: str, release: str = "N", **registers: bytes) -> str:
+def table(*lines: str, release: str = "N", **registers: bytes) -> str:
     """One tuple of a policy file: PCR0, 1 and 2 of ``release``, ``registers`` instead or beside, further lines."""
     pcrs = {f"pcr{index}": pcr(index, release) for index in range(3)} | registers
     values = [f'{register} = "{value.hex()}"' for register, value in pcrs.items()]
     return "\n".join(["[[measurement]]", f'name = "release {release}"', *values, *lines, ""])
 
 
-_RELEASE = _table(_OURS)
-_TWO_RELEASES = _RELEASE + "\n" + _table(_OURS, release="N-1")
+_RELEASE = table(OURS)
+_TWO_RELEASES = _RELEASE + "\n" + table(OURS, release="N-1")
 
 
 def _pinned(pcrs: Mapping[int, bytes], *more: str) -> tuple[str, ...]:
@@ -59,15 +59,15 @@ def _debug() -> Iterator[Case]:
 
 def _accepted_by_file() -> Iterator[Case]:
     custom = document(pcrs=PCRS | {16: pcr(16)})
-    window = _table(_OURS, "not_before = 2025-10-01T00:00:00Z", "not_after = 2025-11-01T00:00:00Z")
+    window = table(OURS, "not_before = 2025-10-01T00:00:00Z", "not_after = 2025-11-01T00:00:00Z")
     for slug, title, data, policy in (
         ("release-n", "the first release of two in the policy", _NEW, _TWO_RELEASES),
         ("release-n-1", "the second release of two in the policy", _OLD, _TWO_RELEASES),
-        ("any-parent-role", "a tuple that says that any parent role will do", _NEW, _table("any_parent_role = true")),
+        ("any-parent-role", "a tuple that says that any parent role will do", _NEW, table("any_parent_role = true")),
         ("within-window", "made within the release's window", _NEW, window),
-        ("custom-register", "a tuple with PCR16 as well", custom, _table(_OURS, pcr16=pcr(16))),
+        ("custom-register", "a tuple with PCR16 as well", custom, table(OURS, pcr16=pcr(16))),
     ):
-        yield accepted(30, slug, title, data, arguments=_BY_POLICY, policy=policy)
+        yield accepted(30, slug, title, data, arguments=BY_POLICY, policy=policy)
 
 
 def _accepted_by_pin() -> Iterator[Case]:
@@ -80,13 +80,13 @@ def _accepted_by_pin() -> Iterator[Case]:
 
 def _mismatches() -> Iterator[Case]:
     mixed = document(pcrs=PCRS | {1: pcr(1, "N-1")})
-    stranger = _table('parent_role = "arn:aws:iam::111122223333:role/another"')
+    stranger = table('parent_role = "arn:aws:iam::111122223333:role/another"')
     for code, slug, title, data, policy in (
         ("measurement", "other-release", "a release that is not in the policy", _OLD, _RELEASE),
         ("measurement", "other-role", "another parent role than the policy's", _NEW, stranger),
         ("no-policy-matches", "mixed-releases", "PCR0 and 2 of one release, PCR1 of another", mixed, _TWO_RELEASES),
     ):
-        yield rejected(code, slug, title, data, arguments=_BY_POLICY, policy=policy)
+        yield rejected(code, slug, title, data, arguments=BY_POLICY, policy=policy)
     yield rejected("measurement", "pcr-0-differs", "another PCR0 than pinned", _OLD, arguments=_pinned({0: pcr(0)}))
     role = _pinned({0: pcr(0)}, "--role", f"{ROLE}-2")
     yield rejected("measurement", "role-differs", "another parent role than pinned", _NEW, arguments=role)
@@ -105,22 +105,22 @@ def _windows() -> Iterator[Case]:
         ("release-not-yet", "made before the release's window", "not_before = 2025-11-01T00:00:00Z"),
         ("release-no-more", "made after the release's window", "not_after = 2025-10-01T00:00:00Z"),
     ):
-        policy = _table(_OURS, line)
-        yield rejected("measurement-window", slug, title, _NEW, arguments=_BY_POLICY, policy=policy)
+        policy = table(OURS, line)
+        yield rejected("measurement-window", slug, title, _NEW, arguments=BY_POLICY, policy=policy)
 
 
 def _unusable_files() -> Iterator[Case]:
-    debug = _table(_OURS, pcr0=_ZERO, pcr1=_ZERO, pcr2=_ZERO)
-    half = f'[[measurement]]\npcr0 = "{pcr(0).hex()}"\n{_OURS}\n'
+    debug = table(OURS, pcr0=_ZERO, pcr1=_ZERO, pcr2=_ZERO)
+    half = f'[[measurement]]\npcr0 = "{pcr(0).hex()}"\n{OURS}\n'
     for slug, title, policy, *rows in (
         ("policy-empty", "a policy without a tuple", "", 64),
         ("policy-of-zeros", "a policy that expects debug mode", debug, 64),
-        ("policy-pcr-0-zero", "a policy that expects a zero PCR0", _table(_OURS, pcr0=_ZERO), 64),
-        ("policy-no-application", "a policy that expects no application", _table(_OURS, pcr2=_NO_APPLICATION)),
-        ("policy-no-role", "a tuple that leaves the parent's role open without saying so", _table()),
+        ("policy-pcr-0-zero", "a policy that expects a zero PCR0", table(OURS, pcr0=_ZERO), 64),
+        ("policy-no-application", "a policy that expects no application", table(OURS, pcr2=_NO_APPLICATION)),
+        ("policy-no-role", "a tuple that leaves the parent's role open without saying so", table()),
         ("policy-half", "a tuple without PCR1 and PCR2", half),
     ):
-        yield policy_error(30, slug, title, _NEW, *rows, arguments=_BY_POLICY, policy=policy)
+        yield policy_error(30, slug, title, _NEW, *rows, arguments=BY_POLICY, policy=policy)
 
 
 def _unusable_pins() -> Iterator[Case]:
