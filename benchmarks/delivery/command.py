@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
 
+from benchmarks.arguments import Parser
 from benchmarks.delivery.measure import measure
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Exit 2 with one line, where argparse would print the usage as well."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
     """Measure and print what was found."""
-    parser = _Parser(description="Time sealed weights on their way into the enclave.")
+    parser = Parser(description="Time sealed weights on their way into the enclave.")
     parser.add_argument("--json", action="store_true", help="one line instead of a table")
     parser.add_argument(
         "--size-mib", type=_positive, default=256, metavar="N", help="size of the model, 256 unless told"

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import NoReturn
-
+from benchmarks.arguments import Parser
 from benchmarks.exchange.measure import FULL, SHORT, measure
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Exit 2 with one line, where argparse would print the usage as well."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
     """Measure and print what was found; the exit code."""
-    parser = _Parser(description="Time sealing, streaming and receipts beside the primitives.")
+    parser = Parser(description="Time sealing, streaming and receipts beside the primitives.")
     parser.add_argument("--json", action="store_true", help="one line instead of a table")
     parser.add_argument("--short", action="store_true", help="a glance, whose figures mean little")
     arguments = parser.parse_args()

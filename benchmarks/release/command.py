@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import NoReturn
-
+from benchmarks.arguments import Parser
 from benchmarks.release.measure import FULL, SHORT, measure
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Exit 2 with one line, where argparse would print the usage as well."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
     """Measure and print what was found; the exit code."""
-    parser = _Parser(description="Time key releases through the proxy.")
+    parser = Parser(description="Time key releases through the proxy.")
     parser.add_argument("--json", action="store_true", help="one line instead of a table")
     parser.add_argument("--short", action="store_true", help="a few calls, to try it out: too few for the limits")
     arguments = parser.parse_args()

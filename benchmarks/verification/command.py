@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
 
+from benchmarks.arguments import Parser
 from benchmarks.verification.peers import ROOT, running
 from benchmarks.verification.race import race
 from benchmarks.verification.samples import Unusable, load
 
 MIN_RUNS = 200
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Exit 2 with one line, where argparse would print the usage as well."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
@@ -34,7 +28,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(description="Time the verification of attestation documents.")
+    parser = Parser(description="Time the verification of attestation documents.")
     parser.add_argument("--corpus", type=Path, required=True, metavar="DIR", help="folder of genuine documents")
     parser.add_argument("--json", action="store_true", help="one line instead of a table")
     parser.add_argument("--runs", type=_runs, default=2 * MIN_RUNS, metavar="N", help=f"turns, at least {MIN_RUNS}")

@@ -1,0 +1,14 @@
+"""What the benchmarks' commands have in common."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Exits with 2 and one line for arguments that it cannot use, where argparse would print the usage as well."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process."""
+        self.exit(2, f"{self.prog}: {message}\n")
