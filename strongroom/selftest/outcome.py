@@ -21,6 +21,8 @@ class Outcome:
     honest_failed: int = 0
     faults: list[str] = field(default_factory=list)
     """Trials that ended in another way than the attack's defence gives, and honest exchanges that failed."""
+    repeated: int = 0
+    """Trials that were inconclusive once, and were made again."""
     control: dict[str, bool] = field(default_factory=dict)
     """Attacks that must fool the control client, by name, and whether they did."""
     seconds: float = 0.0
@@ -70,6 +72,7 @@ class Outcome:
             "honest_ok": self.honest_ok,
             "honest": self.honest,
             "control_caught": self.control_caught,
+            "repeated": self.repeated,
             "seed": self.seed,
             "seconds": round(self.seconds, 1),
             "faults": self.shown_faults,

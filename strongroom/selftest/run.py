@@ -41,21 +41,31 @@ async def run(world: World, *, trials: int, seed: int, progress: Progress) -> Ou
 async def _work(desk: Desk, queue: Iterator[Planned], outcome: Outcome, progress: Progress) -> None:
     async with aclosing(desk):
         for number, planned in enumerate(queue):
-            trial = Trial(desk, Random(planned.seed))  # noqa: S311 - repeatable values, not secrets
-            await _attempt(trial, planned, outcome)
+            await attempt(desk, planned, outcome)
             progress(outcome.trials)
             if number % _TRIALS_AN_HONEST == 0:
-                await _ask_honestly(trial, outcome)
+                await _ask_honestly(_trial(desk, f"{planned.seed} honest"), outcome)
 
 
-async def _attempt(trial: Trial, planned: Planned, outcome: Outcome) -> None:
-    """One trial; whatever goes wrong in it is a fault of the run, never a success."""
+async def attempt(desk: Desk, planned: Planned, outcome: Outcome) -> None:
+    """One trial; whatever goes wrong in it is a fault of the run, never a success.
+
+    One that was inconclusive is made once more: on a loaded machine an enclave says busy where it would have refused.
+    """
     fooled = False
     try:
-        fooled = await planned.attack.run(trial)
+        try:
+            fooled = await planned.attack.run(_trial(desk, planned.seed))
+        except Inconclusive:
+            outcome.repeated += 1
+            fooled = await planned.attack.run(_trial(desk, planned.seed))
     except Exception as error:
         outcome.faults.append(f"{planned.attack.name}, seed {planned.seed}: {type(error).__name__}: {error}")
     outcome.add(planned.attack, fooled)
+
+
+def _trial(desk: Desk, seed: str) -> Trial:
+    return Trial(desk, Random(seed))  # noqa: S311 - repeatable values, not secrets
 
 
 async def _ask_honestly(trial: Trial, outcome: Outcome) -> None:

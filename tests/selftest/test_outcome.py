@@ -1,11 +1,15 @@
 """The verdict: one thing that is wrong, whatever it is, fails the run."""
 
 import json
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from strongroom.selftest.catalogue import ATTACKS
+from strongroom.selftest.catalogue import ATTACKS, Planned
 from strongroom.selftest.outcome import Outcome
+from strongroom.selftest.run import attempt
+from strongroom.selftest.trial import Attack, Desk, Inconclusive, Trial
 
 CAUGHT = ATTACKS[1]
 
@@ -56,3 +60,25 @@ def test_few_faults_of_many_are_shown() -> None:
     outcome = passed()
     outcome.faults += ["unclear"] * 100
     assert len(outcome.shown_faults) == 20
+
+
+@pytest.mark.parametrize(
+    ("inconclusive", "fooled", "repeated", "faults"),
+    [(0, False, 0, 0), (1, False, 1, 0), (1, True, 1, 0), (2, True, 1, 1)],
+)
+async def test_what_is_inconclusive_twice_is_a_fault(
+    inconclusive: int, fooled: bool, repeated: int, faults: int
+) -> None:
+    drawn = []
+
+    async def run(trial: Trial) -> bool:
+        drawn.append(trial.rng.random())
+        if len(drawn) <= inconclusive:
+            raise Inconclusive("busy")
+        return fooled
+
+    outcome = Outcome(seed=1)
+    desk = cast(Desk, SimpleNamespace(world=SimpleNamespace(enclaves=None)))
+    await attempt(desk, Planned(Attack("any", "a threat", run), "5"), outcome)
+    assert (outcome.repeated, len(outcome.faults), outcome.accepted) == (repeated, faults, fooled and not faults)
+    assert len(set(drawn)) == 1
