@@ -6,9 +6,9 @@ holds both cases, and never a verified document next to a rejection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Required, TypedDict, Unpack
+from typing import Literal, Required, TypedDict, TypeVar, Unpack
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.chain import ChainCache
@@ -16,10 +16,12 @@ from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
 from attestation.modes import Archived, Mode
 from attestation.policy import Policy, pinned_registers
+from attestation.proof_errors import Layer, ProofRejected
 from attestation.steps import Step, step_of
 from attestation.verifier import VerifiedDocument, verify
 
 Status = Literal["passed", "failed", "skipped"]
+Stage = TypeVar("Stage", Step, Layer)
 
 
 class Demands(TypedDict, total=False):
@@ -104,7 +106,7 @@ def judge(data: bytes, *, second_opinion: bool = False, **demands: Unpack[Demand
         document=document,
         verified=verified,
         rejection=rejection,
-        checks=tuple(_checks(skipped, rejection)),
+        checks=tuple(checks_of(Step, skipped, None if rejection is None else step_of(rejection.code), rejection)),
     )
 
 
@@ -142,19 +144,24 @@ def _takes_debug(demands: Demands) -> bool:
     return demands.get("allow_debug", False) or demands.get("kind") == "nitrotpm"
 
 
-def _checks(not_asked: Mapping[Step, str], rejection: Rejected | None) -> list[Check]:
-    failed = None if rejection is None else step_of(rejection.code)
+def checks_of(
+    stages: Iterable[Stage],
+    skipped: Mapping[Stage, str],
+    failed: Stage | None,
+    rejection: Rejected | ProofRejected | None,
+) -> list[Check]:
+    """Each stage's outcome, in the order judged: those before ``failed`` passed or have a reason in ``skipped``."""
     checks, reached = [], True
-    for step in Step:
-        if rejection is not None and step is failed:
-            checks.append(Check(step, "failed", rejection.expected, rejection.actual))
+    for stage in stages:
+        if rejection is not None and stage is failed:
+            checks.append(Check(stage, "failed", rejection.expected, rejection.actual))
             reached = False
         elif not reached:
-            checks.append(Check(step, "skipped", step.demand, f"{failed} failed before"))
-        elif step in not_asked:
-            checks.append(Check(step, "skipped", step.demand, not_asked[step]))
+            checks.append(Check(stage, "skipped", stage.demand, f"{failed} failed before"))
+        elif stage in skipped:
+            checks.append(Check(stage, "skipped", stage.demand, skipped[stage]))
         else:
-            checks.append(Check(step, "passed", step.demand, "holds"))
+            checks.append(Check(stage, "passed", stage.demand, "holds"))
     return checks
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
@@ -14,7 +13,7 @@ from attestation.proofs.envelopes import SignedPayload
 from attestation.proofs.openings import LogProof, Opening
 from attestation.proofs.verifier import VerifiedReceipt, verify_receipt
 from attestation.receipt_claims import ReceiptClaims
-from attestation.report import Check, Report
+from attestation.report import Check, Report, checks_of
 
 _NOT_SHOWN = {
     Layer.REQUEST: "no request was shown",
@@ -77,7 +76,8 @@ def judge_receipt(
     except (ProofRejected, Rejected) as refusal:
         rejection = refusal
     skipped = {layer: why for layer, why in _NOT_SHOWN.items() if shown.get(layer) is None}
-    return ReceiptReport(document, parsed_claims(receipt), verified, rejection, tuple(_checks(skipped, rejection)))
+    checks = tuple(checks_of(Layer, skipped, _failed(rejection), rejection))
+    return ReceiptReport(document, parsed_claims(receipt), verified, rejection, checks)
 
 
 def claim_fields(claims: ReceiptClaims) -> dict[str, object]:
@@ -105,23 +105,6 @@ def parsed_claims(receipt: bytes) -> ReceiptClaims | None:
         return read_receipt_claims(SignedPayload.from_bytes(receipt).payload)
     except ProofRejected:
         return None
-
-
-def _checks(skipped: Mapping[Layer, str], rejection: ProofRejected | Rejected | None) -> list[Check]:
-    failed = _failed(rejection)
-    checks: list[Check] = []
-    reached = True
-    for layer in Layer:
-        if rejection is not None and layer is failed:
-            checks.append(Check(layer, "failed", rejection.expected, rejection.actual))
-            reached = False
-        elif not reached:
-            checks.append(Check(layer, "skipped", layer.demand, f"{failed} failed before"))
-        elif layer in skipped:
-            checks.append(Check(layer, "skipped", layer.demand, skipped[layer]))
-        else:
-            checks.append(Check(layer, "passed", layer.demand, "holds"))
-    return checks
 
 
 def _failed(rejection: ProofRejected | Rejected | None) -> Layer | None:

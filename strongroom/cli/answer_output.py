@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def fields_of(answer: "Answer") -> dict[str, object]:
     """What `chat`, `embed` and `infer` print."""
-    from strongroom.client.answers import ChatAnswer, Vectors
+    from strongroom.client.answers import ChatAnswer
+    from strongroom.client.resting.plain import tensor_fields
 
     if isinstance(answer, ChatAnswer):
         return {
@@ -19,9 +20,7 @@ def fields_of(answer: "Answer") -> dict[str, object]:
             "prompt_tokens": answer.prompt_tokens,
             "completion_tokens": answer.completion_tokens,
         }
-    if isinstance(answer, Vectors):
-        return {"vectors": list(answer)}
-    return {"outputs": dict(answer)}
+    return tensor_fields(answer)
 
 
 def to_json(answer: "Answer") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strongroom.cli.failures import EXIT_FAILED, CommandFailed
-from strongroom.cli.new_files import write_new
+from strongroom.cli.files import write_private
 from strongroom.cli.output import json_option, print_json
 from strongroom.cli.verify_options import VerifyOptions, archived_options
 
@@ -95,7 +95,7 @@ def prove(folder: Path, file: Path, out: Path, as_json: bool) -> None:
     if not isinstance(bundle, Bundle) or bundle.leaf_salt is None:
         raise CommandFailed("usage", f"{file}: expected a proof bundle with the salt of its leaf", 2)
     proved, size = with_inclusion(bundle, bundle.leaf_salt, folder)
-    write_new(out, proved.to_bytes())
+    write_private(out, proved.to_bytes(), "xb")
     if as_json:
         print_json({"bundle": str(out), "leaves": size})
     else:
@@ -105,7 +105,7 @@ def prove(folder: Path, file: Path, out: Path, as_json: bool) -> None:
 def _keep_checkpoints(out: Path, verdicts: list["BootVerdict"]) -> None:
     from attestation.proofs.log import to_records
 
-    write_new(out, to_records(verdict.log.signed_last for verdict in verdicts if verdict.log is not None))
+    write_private(out, to_records(verdict.log.signed_last for verdict in verdicts if verdict.log is not None), "xb")
 
 
 def _held(checkpoints: tuple[Path, ...], receipts: tuple[Path, ...]) -> dict[bytes, list["HeldFile"]]:

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 
@@ -28,9 +29,12 @@ def read_some(path: Path, max_bytes: int) -> bytes:
     return sys.stdin.buffer.read(max_bytes)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write to `path`; a file that was not there is its owner's alone. Raises OSError."""
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+def write_private(path: Path, data: bytes, mode: Literal["wb", "xb"] = "wb") -> None:
+    """Write to `path`; a file that was not there is its owner's alone, and with "xb" there must be none.
+
+    Raises FileExistsError, OSError.
+    """
+    with open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(data)
 
 

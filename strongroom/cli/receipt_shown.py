@@ -6,7 +6,7 @@ import msgspec
 
 from attestation.proofs.openings import Opening
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
-from strongroom.cli.new_files import write_new
+from strongroom.cli.files import write_private
 from strongroom.client.shown import shown_events, shown_task
 
 
@@ -21,4 +21,4 @@ def write_shown(folder: Path, request: Opening | None, response: Opening | None)
         raise CommandFailed("usage", "--out: expected a request or a response that is shown, got neither", EXIT_USAGE)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in shown.items():
-        write_new(folder / name, msgspec.json.encode(content))
+        write_private(folder / name, msgspec.json.encode(content), "xb")

@@ -4,12 +4,16 @@ from typing import Literal
 
 import msgspec
 
-from strongroom.client.answers import Answer, ChatAnswer, Vectors
+from strongroom.client.answers import Answer, ChatAnswer, Tensors, Vectors
 
 
 def plain(answer: Answer) -> tuple[str, Literal["txt", "json"]]:
     """The content, and the ending of its file; tensors are in base64."""
     if isinstance(answer, ChatAnswer):
         return answer.text, "txt"
-    fields = {"vectors": list(answer)} if isinstance(answer, Vectors) else {"outputs": dict(answer)}
-    return msgspec.json.encode(fields).decode(), "json"
+    return msgspec.json.encode(tensor_fields(answer)).decode(), "json"
+
+
+def tensor_fields(answer: Vectors | Tensors) -> dict[str, object]:
+    """Vectors or tensors as members of a JSON object."""
+    return {"vectors": list(answer)} if isinstance(answer, Vectors) else {"outputs": dict(answer)}
