@@ -12,6 +12,7 @@ import pytest
 
 from attestation.measurements import CONFIGURATION_PCR, ZERO
 from enclave.boot.receive import WeightsReceiver
+from enclave.engine.solo import SoloRunner
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMUnavailable
 from enclave.server import Addresses, Enclave
@@ -137,17 +138,18 @@ async def test_work_for_a_peer_that_left_stops(decoder_dir: Path, stream: bool) 
     api = await api_of(enclave)
     _, manifest, paths = load_package(decoder_dir)
     enclave.engine.load(manifest, {name: path.read_bytes() for name, path in paths.items()})
-    worker = enclave.engine._workers[manifest.id]
+    runner = enclave.engine._runners[manifest.id]
+    assert isinstance(runner, SoloRunner)
     finished = []
-    generate = worker._model.run
+    generate = runner._model.run
 
     def slow(task: object, cancellation: object) -> object:
-        for event in generate(task, cancellation):  # type: ignore[arg-type]  # the worker's own arguments
+        for event in generate(task, cancellation):  # type: ignore[arg-type]  # the runner's own arguments
             time.sleep(0.05)  # in the model's thread: the time that a larger model takes for a token
             yield event
         finished.append(True)
 
-    worker._model.run = slow  # type: ignore[assignment,method-assign]  # a slow model in place of the tiny one
+    runner._model.run = slow  # type: ignore[assignment,method-assign]  # a slow model in place of the tiny one
     caller = Caller(enclave, api._service)
     sealed = caller.seal(ChatTask([Turn("user", "hello")], max_tokens=200), stream=stream)
     await call(api, "POST", PATH_SEALED, sealed, then_gone=True)

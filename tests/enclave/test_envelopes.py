@@ -194,7 +194,7 @@ async def test_while_its_model_has_no_room_nothing_is_used_up(
     single_use = caller.envelope(REQUESTS, rest=caller.rest(single_use=True))
     message = single_use if envelope else caller.seal(INFER, model="tiny-tensor")
     with monkeypatch.context() as patched:
-        patched.setattr(caller.enclave.engine._workers["tiny-tensor"], "_limit", 0)
+        patched.setattr(caller.enclave.engine._runners["tiny-tensor"], "_limit", 0)
         assert await refusal(caller, message) is Problem.BUSY
     assert isinstance((await caller.ask(message)).events[0], Outputs)
     assert await refusal(caller, message) is Problem.REPLAYED

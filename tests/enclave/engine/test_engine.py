@@ -12,7 +12,8 @@ from enclave.engine import errors
 from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.engine import Engine
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed, ModelRejected, UnknownModel, WrongTask
-from enclave.engine.worker import Job, Worker
+from enclave.engine.jobs import Job
+from enclave.engine.solo import SoloRunner
 from strongroom.protocol.payloads import (
     ChatTask,
     Embeddings,
@@ -106,8 +107,8 @@ def test_a_package_without_its_files_is_rejected(tensor_package: Package) -> Non
 
 async def test_a_full_queue_refuses_and_then_takes_again() -> None:
     model = Gated()
-    worker = Worker(model, max_queued=1)
-    first, second, third = (worker.run(CHAT) for _ in range(3))
+    runner = SoloRunner(model, max_queued=1)
+    first, second, third = (runner.run(CHAT) for _ in range(3))
     assert await anext(first) == TextDelta("first")
     waiting = asyncio.ensure_future(collect(second))
     await asyncio.sleep(0)
@@ -116,27 +117,27 @@ async def test_a_full_queue_refuses_and_then_takes_again() -> None:
     model.gate.set()
     assert await collect(first) == [TextDelta("second")]
     assert len(await waiting) == 2
-    assert len(await collect(worker.run(CHAT))) == 2
-    worker.close()
+    assert len(await collect(runner.run(CHAT))) == 2
+    runner.close()
 
 
 async def test_closing_the_generator_stops_the_work() -> None:
     model = Gated()
-    worker = Worker(model, max_queued=1)
-    events = worker.run(CHAT)
+    runner = SoloRunner(model, max_queued=1)
+    events = runner.run(CHAT)
     await anext(events)
     await events.aclose()
     async with asyncio.timeout(10):
-        assert await anext(worker.run(CHAT)) == TextDelta("first")  # the thread is free for the next
+        assert await anext(runner.run(CHAT)) == TextDelta("first")  # the thread is free for the next
     assert model.closed == 1
-    worker.close()
-    assert not worker._jobs
+    runner.close()
+    assert not runner._jobs
 
 
 async def test_a_task_cancelled_in_the_queue_never_starts() -> None:
     model = Gated()
-    worker = Worker(model, max_queued=1)
-    running, waiting = worker.run(CHAT), worker.run(CHAT)
+    runner = SoloRunner(model, max_queued=1)
+    running, waiting = runner.run(CHAT), runner.run(CHAT)
     await anext(running)
     queued = asyncio.ensure_future(anext(waiting))
     await asyncio.sleep(0)
@@ -145,19 +146,19 @@ async def test_a_task_cancelled_in_the_queue_never_starts() -> None:
         await queued
     model.gate.set()
     assert await collect(running) == [TextDelta("second")]
-    worker.close()
+    runner.close()
     assert model.closed == 1
 
 
 async def test_a_slow_reader_holds_up_nobody() -> None:
     model = Gated()
     model.gate.set()
-    worker = Worker(model, max_queued=1)
-    slow = worker.run(CHAT)
+    runner = SoloRunner(model, max_queued=1)
+    slow = runner.run(CHAT)
     await anext(slow)
-    assert len(await collect(worker.run(CHAT))) == 2
+    assert len(await collect(runner.run(CHAT))) == 2
     assert await collect(slow) == [TextDelta("second")]
-    worker.close()
+    runner.close()
 
 
 async def test_a_chat_that_was_closed_leaves_a_clean_model(engine: Engine) -> None:
@@ -170,11 +171,11 @@ async def test_a_chat_that_was_closed_leaves_a_clean_model(engine: Engine) -> No
 
 async def test_a_cancelled_task_stops_the_work() -> None:
     model = Gated()
-    worker = Worker(model, max_queued=1)
+    runner = SoloRunner(model, max_queued=1)
     started = asyncio.Event()
 
     async def read() -> None:
-        async for _ in worker.run(CHAT):
+        async for _ in runner.run(CHAT):
             started.set()
 
     reader = asyncio.create_task(read())
@@ -184,36 +185,36 @@ async def test_a_cancelled_task_stops_the_work() -> None:
         await reader
     gc.collect()
     await asyncio.sleep(0)  # the loop closes the generator that the reader left behind
-    worker.close()
+    runner.close()
     assert model.closed == 1
 
 
 async def test_closing_the_engine_ends_who_runs_and_who_waits() -> None:
     model = Gated()
-    worker = Worker(model, max_queued=1)
-    running, waiting = worker.run(CHAT), worker.run(CHAT)
+    runner = SoloRunner(model, max_queued=1)
+    running, waiting = runner.run(CHAT), runner.run(CHAT)
     await anext(running)
     queued = asyncio.ensure_future(collect(waiting))
     await asyncio.sleep(0)
-    await asyncio.to_thread(worker.close)
+    await asyncio.to_thread(runner.close)
     with pytest.raises(EngineBusy, match="closing"):
         await queued
     with pytest.raises(EngineBusy, match="closing"):
-        await collect(worker.run(CHAT))
+        await collect(runner.run(CHAT))
 
 
-def test_a_loop_that_ended_does_not_stop_the_worker() -> None:
+def test_a_loop_that_ended_does_not_stop_the_runner() -> None:
     model = Gated()
-    worker = Worker(model, max_queued=1)
-    abandoned = worker.run(CHAT)
+    runner = SoloRunner(model, max_queued=1)
+    abandoned = runner.run(CHAT)
 
     async def first() -> Event:
         return await anext(abandoned)
 
     asyncio.run(first())
     model.gate.set()
-    assert len(asyncio.run(collect(worker.run(CHAT)))) == 2
-    worker.close()
+    assert len(asyncio.run(collect(runner.run(CHAT)))) == 2
+    runner.close()
 
 
 def test_what_is_sent_to_a_loop_that_ended_cancels_the_work() -> None:
@@ -232,16 +233,16 @@ class Panic(BaseException):
 
 @pytest.mark.parametrize("error", [ValueError("my secret prompt"), MemoryError(), Panic("my secret prompt")])
 async def test_any_failure_of_a_model_is_typed_and_without_content(error: BaseException) -> None:
-    worker = Worker(Broken(error), max_queued=1)
-    events = worker.run(CHAT)
+    runner = SoloRunner(Broken(error), max_queued=1)
+    events = runner.run(CHAT)
     assert await anext(events) == TextDelta("first")
     with pytest.raises(InferenceFailed) as caught:
         await anext(events)
     assert "secret" not in str(caught.value)
     assert caught.value.__context__ is None
     with pytest.raises(InferenceFailed):  # the thread is alive
-        await collect(worker.run(CHAT))
-    worker.close()
+        await collect(runner.run(CHAT))
+    runner.close()
 
 
 def test_every_error_has_a_code_of_the_protocol_and_the_engine_knows_no_expiry() -> None:

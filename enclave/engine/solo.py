@@ -1,14 +1,14 @@
-"""One thread per model, a bounded queue in front of it, and the bridge from that thread to the event loop."""
+"""The runner of models that are not batched: one thread, one task at a time, a bounded queue in front of it."""
 
-import asyncio
 import threading
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import Protocol
 
 from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
+from enclave.engine.jobs import Job
 from strongroom.protocol.payloads import Event, Task
 
 
@@ -19,24 +19,7 @@ class Model(Protocol):
         """The events of one task; a generator, closed when the task ends in any way."""
 
 
-class Job:
-    """A task under way: its events go to the loop that asked, an error or None comes last."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.cancellation = Cancellation()
-        self.outbox: asyncio.Queue[Event | EngineError | None] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
-
-    def send(self, item: Event | EngineError | None) -> None:
-        """Hand an item to the event loop, from the worker thread."""
-        try:
-            self._loop.call_soon_threadsafe(self.outbox.put_nowait, item)
-        except RuntimeError:  # the loop is closed: nobody listens any more
-            self.cancellation.cancel()
-
-
-class Worker:
+class SoloRunner:
     """Runs the tasks of one model in the order they came, each to its end or its cancellation.
 
     The thread never waits for a reader, so a slow client holds up nobody; what waits for it is bounded by its
@@ -61,13 +44,9 @@ class Worker:
         """The events of the task; closing this generator cancels it. Raises EngineBusy and the model's EngineErrors."""
         job = Job(task)
         self._admit(job)
-        try:
-            while (item := await job.outbox.get()) is not None:
-                if isinstance(item, EngineError):
-                    raise item
-                yield item
-        finally:
-            job.cancellation.cancel()
+        async with aclosing(job.events()) as events:
+            async for event in events:
+                yield event
 
     def close(self) -> None:
         """Cancel all tasks and wait for the thread: at most one step of the model."""

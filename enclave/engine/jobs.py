@@ -1,0 +1,35 @@
+"""A task under way, between the event loop that asked and the thread that works."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from enclave.engine.cancellation import Cancellation
+from enclave.engine.errors import EngineError
+from strongroom.protocol.payloads import Event, Task
+
+
+class Job:
+    """A task under way: its events go to the loop that asked, an error or None comes last."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.cancellation = Cancellation()
+        self.outbox: asyncio.Queue[Event | EngineError | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+
+    def send(self, item: Event | EngineError | None) -> None:
+        """Hand an item to the event loop, from the worker thread."""
+        try:
+            self._loop.call_soon_threadsafe(self.outbox.put_nowait, item)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            self.cancellation.cancel()
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """What was sent, in order; closing this generator cancels the task. Raises the EngineError that ended it."""
+        try:
+            while (item := await self.outbox.get()) is not None:
+                if isinstance(item, EngineError):
+                    raise item
+                yield item
+        finally:
+            self.cancellation.cancel()
