@@ -1,27 +1,32 @@
 """onnxruntime sessions: opened from bytes, checked against the signature that the task needs, run without leaks."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected
-from enclave.engine.external_data import refuse_external_data
 from enclave.engine.telemetry import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding, SessionOptions
 
-_SILENT = 4  # only fatal errors are logged: the others can quote values of a request
+WARNINGS, SILENT = 2, 4
+"""onnxruntime's levels of log: SILENT says fatal errors only, for the others can quote values of a request."""
 
 _CONFIGURATION = {
     "session.load_model_format": "ONNX",
     "session.intra_op.allow_spinning": "0",  # spinning is up to 3 times slower on a busy machine
     "session.inter_op.allow_spinning": "0",
-    # A directory that can hold no file, behind refuse_external_data: without it, and with its optimizer off,
-    # onnxruntime reads external data from the working directory even for a graph given as bytes.
+    # A directory that can hold no file: external data comes from memory, or not at all. Without it, and with its
+    # optimizer off, onnxruntime reads external data from the working directory even for a graph given as bytes.
     "session.model_external_initializers_file_folder_path": "/dev/null",
+    # A larger constant is made at each run, and freed after it: it does not stay from the load on.
+    "optimization.constant_folding_max_output_size_in_bytes": str(256 << 20),
 }
+
+_NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Port(NamedTuple):
@@ -36,15 +41,22 @@ class Port(NamedTuple):
     shape: tuple[int | str | None, ...]
 
 
-def open_session(graph: bytes, *, threads: int) -> "InferenceSession":
+def open_session(
+    graph: bytes, *, threads: int, files: Mapping[str, bytes] = _NO_FILES, log: int = SILENT
+) -> "InferenceSession":
     """A CPU session on the serialised ONNX model, with `threads` threads per operator.
 
-    The arena and memory patterns are off, so that freed tensors do not wait in a pool of ours. Raises ModelRejected.
+    External data is taken from `files`, by name, and nowhere else; onnxruntime copies what it uses. The arena and
+    memory patterns are off, so that freed tensors do not wait in a pool of ours. `graph_scan` and `probe` come before
+    (Engine.load). Raises ModelRejected.
     """
-    refuse_external_data(graph)
     onnxruntime = import_onnxruntime()
     options = _options(threads)
+    options.log_severity_level = log
     try:
+        if files:
+            data = list(files.values())
+            options.add_external_initializers_from_files_in_memory(list(files), data, [len(each) for each in data])
         return onnxruntime.InferenceSession(
             graph,
             options,
@@ -63,7 +75,6 @@ def _options(threads: int) -> "SessionOptions":
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    options.log_severity_level = _SILENT
     for key, value in _CONFIGURATION.items():
         options.add_session_config_entry(key, value)
     return options
@@ -125,7 +136,7 @@ def run_bound(session: "InferenceSession", binding: "IOBinding") -> None:
 
 def _run_options() -> Any:
     options = import_onnxruntime().RunOptions()
-    options.log_severity_level = _SILENT
+    options.log_severity_level = SILENT
     return options
 
 

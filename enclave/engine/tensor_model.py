@@ -37,7 +37,7 @@ class TensorModel:
     @classmethod
     def load(cls, manifest: ModelManifest, files: Mapping[str, bytes], threads: int) -> "TensorModel":
         """Load a package of task "infer"; raise ModelRejected."""
-        return cls(open_session(files[manifest.graph], threads=threads))
+        return cls(open_session(files[manifest.graph], threads=threads, files=files))
 
     def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
         """Yield one Outputs; raise WrongTask, InvalidTensor, InferenceFailed, and Cancelled before it starts."""

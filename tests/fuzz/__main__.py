@@ -32,7 +32,7 @@ def main() -> None:
 
 def _fuzz(name: str, folder: Path, seconds: int) -> None:
     atheris = importlib.import_module("atheris")  # without types, and only in the fuzzing environment
-    with atheris.instrument_imports(include=["attestation", "strongroom"]):
+    with atheris.instrument_imports(include=["attestation", "enclave", "strongroom"]):
         target: Target = importlib.import_module(f"tests.fuzz.{name}")
     inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)

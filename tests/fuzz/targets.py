@@ -18,6 +18,7 @@ TARGETS = (
     "inclusion",
     "joint_evidence",
     "key_policy",
+    "onnx_graph",
     "payload",
     "policy_file",
     "receipt",

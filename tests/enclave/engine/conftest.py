@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from enclave.engine.decoder import Decoder
-from enclave.engine.engine import Engine
+from enclave.engine.engine import Capacity, Engine
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
 from tests.enclave.engine.packages import Package
 
@@ -27,14 +26,9 @@ def tensor_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return Package.from_directory(build_tiny_tensor(tmp_path_factory.mktemp("tensor")))
 
 
-@pytest.fixture(scope="session")
-def decoder(decoder_package: Package) -> Decoder:
-    return Decoder.load(decoder_package.manifest, decoder_package.files, threads=1)
-
-
 @pytest.fixture
 def engine(decoder_package: Package, encoder_package: Package, tensor_package: Package) -> Iterator[Engine]:
-    engine = Engine(threads=1, max_queued=2)
+    engine = Engine(Capacity(threads=1, max_queued=2))
     for package in (decoder_package, encoder_package, tensor_package):
         engine.load(package.manifest, package.files)
     yield engine

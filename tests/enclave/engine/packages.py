@@ -8,7 +8,7 @@ from msgspec import structs
 
 from strongroom.models.package import load_package
 from strongroom.protocol.catalogue import ChatSettings, ModelManifest
-from strongroom.protocol.payloads import ChatEnd, Event, TextDelta
+from strongroom.protocol.payloads import Event, GenerationEnd, TextDelta
 
 
 class Package(NamedTuple):
@@ -48,8 +48,8 @@ def text_of(events: Iterable[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-def end_of(events: list[Event]) -> ChatEnd:
-    assert isinstance(events[-1], ChatEnd)
+def end_of(events: list[Event]) -> GenerationEnd:
+    assert isinstance(events[-1], GenerationEnd)
     return events[-1]
 
 

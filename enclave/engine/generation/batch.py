@@ -1,0 +1,82 @@
+"""Continuous batching: the conversations that share a graph, and the steps they take together."""
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enclave.engine.generation.conversation import Conversation
+from enclave.engine.generation.graph import MAX_STEP_TOKENS, DecoderGraph
+from enclave.engine.generation.rows import Rows
+
+
+class Batch:
+    """Not thread-safe: one thread joins conversations and steps them."""
+
+    def __init__(self, graph: DecoderGraph) -> None:
+        self._graph = graph
+        self._rows = Rows(graph.cache)
+        self._reading: deque[Conversation] = deque()  # in the order of their turns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may join."""
+        return len(self._rows) < self._graph.rows
+
+    def join(self, conversation: Conversation) -> None:
+        """Give it a row; it starts to read its prompt in the next steps."""
+        self._rows.join(conversation)
+        self._reading.append(conversation)
+
+    def step(self) -> list[Conversation]:
+        """Run one chunk of one prompt and one token of all that decode; return those that ended, their rows cleared.
+
+        Whoever was cancelled ends before anything is run. What the runtime cannot do ends those that took part.
+        """
+        for conversation in self._rows:
+            conversation.check()
+        ended = self._clear_ended()
+        self._read()
+        self._decode()
+        return ended + self._clear_ended()
+
+    def _read(self) -> None:
+        """One chunk of the prompt whose turn it is; the last chunk gives the first token."""
+        if not self._reading:
+            return
+        conversation = self._reading.popleft()
+        logits = self._run(self._rows.row(conversation), [conversation], MAX_STEP_TOKENS)
+        if conversation.pending_tokens:
+            self._reading.append(conversation)
+        elif logits is not None:
+            conversation.accept(logits[0])
+            if not conversation.ended:
+                self._rows.start_decoding(conversation)
+
+    def _decode(self) -> None:
+        """One token more for each of the rows 0..n-1."""
+        decoding = self._rows.decoding
+        if decoding and (logits := self._run(0, decoding, 1)) is not None:
+            for conversation, row_logits in zip(decoding, logits, strict=True):
+                conversation.accept(row_logits)
+
+    def _run(self, first: int, conversations: list[Conversation], most: int) -> NDArray[np.float32] | None:
+        """The logits [conversations, vocabulary] after their next tokens; None if that failed, which ends them."""
+        before = [conversation.length for conversation in conversations]
+        try:
+            return self._graph.step(first, [conversation.take(most) for conversation in conversations], before)
+        except BaseException as error:
+            for conversation in conversations:
+                conversation.fail(error)
+            return None
+
+    def _clear_ended(self) -> list[Conversation]:
+        ended = [conversation for conversation in self._rows if conversation.ended]
+        for conversation in ended:
+            if conversation in self._reading:
+                self._reading.remove(conversation)
+            self._graph.forget(self._rows.leave(conversation))
+        return ended

@@ -1,0 +1,150 @@
+"""A graph is loaded by a child first: what crashes, hangs or eats memory does so there."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, NamedTuple, cast
+
+from enclave.engine.errors import ModelRejected
+from enclave.engine.probe_order import OUT_OF_MEMORY, Order, Outcome
+from enclave.engine.telemetry import VARIABLE
+
+_COMMAND = ("-B", "-P", "-s", "-S", "-m", "enclave.engine.probe_child")
+_MAX_LINE_BYTES = 64
+_PIECE_BYTES = 1 << 16
+_MIB, _GIB = 1 << 20, 1 << 30
+
+
+class Limits(NamedTuple):
+    """What a child may use: address space, CPU time of all threads together, time on the wall."""
+
+    memory_bytes: int
+    cpu_s: int
+    wall_s: float
+
+    @classmethod
+    def of(cls, model_bytes: int) -> "Limits":
+        """The limits for a graph and its external data of that size together.
+
+        Measured with onnxruntime 1.31 and two threads: an interpreter with a session takes 147 MiB of address space,
+        weights 3.0 times their size (the bytes received, the parsed graph, the packed copy), loading 2 seconds of CPU
+        per GiB.
+        """
+        gib = model_bytes / _GIB
+        return cls(512 * _MIB + 4 * model_bytes, cpu_s=10 + int(20 * gib), wall_s=20 + 40 * gib)
+
+
+def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits) -> Outcome:
+    """Load the serialised ModelProto in a child, with `files` for its external data, and run it once on zeros.
+
+    Returns RAN, or LOADED for a graph that does not take zeros of the smallest shapes. Raises ModelRejected, which
+    names what went wrong: memory, CPU time, time, a crash, or a refusal by onnxruntime.
+    """
+    sizes = {name: len(data) for name, data in files.items()}
+    order = Order(limits.memory_bytes, limits.cpu_s, threads, len(graph), sizes)
+    try:
+        child = _start()
+    except OSError as error:
+        raise ModelRejected(f"probe: expected a process to start, got {type(error).__name__}") from None
+    with child, _killed_after(limits.wall_s, child) as expired:
+        warnings = _Warnings(cast(IO[bytes], child.stderr))
+        line = _converse(child, [order.to_line(), graph, *files.values()])
+        status = child.wait()
+        warnings.join()
+    if warnings.of_memory:
+        raise _out_of_memory(limits)
+    if expired.is_set():
+        raise ModelRejected(f"probe: time: expected an end within {limits.wall_s:g} s, got none")
+    return _judge(status, line, limits)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """A child with three pipes, and no more of our environment than it needs."""
+    environment = {
+        VARIABLE: "1",
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
+        "OPENBLAS_NUM_THREADS": "1",  # a thread and an arena reserve address space, which is what is limited
+        "MALLOC_ARENA_MAX": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, *_COMMAND],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=environment,
+    )
+
+
+@contextmanager
+def _killed_after(seconds: float, child: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kill the child if the block takes longer, and set the event that is yielded."""
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        child.kill()
+
+    watchdog = threading.Timer(seconds, expire)
+    watchdog.start()
+    try:
+        yield expired
+    finally:
+        watchdog.cancel()
+        child.kill()  # nothing, if it has ended; else what we are leaving behind by an exception
+
+
+class _Warnings(threading.Thread):
+    """Reads what onnxruntime says on standard error until the child ends, and keeps one bit of it.
+
+    Where it cannot fold a constant for want of memory it warns and goes on: the child then got through its limits,
+    and the enclave, which has no limits, would not.
+    """
+
+    def __init__(self, stderr: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._stderr = stderr
+        self.of_memory = False
+        self.start()
+
+    def run(self) -> None:
+        """Read to the end."""
+        before = b""
+        while piece := os.read(self._stderr.fileno(), _PIECE_BYTES):
+            self.of_memory |= OUT_OF_MEMORY in before + piece
+            before = piece[-len(OUT_OF_MEMORY) :]
+
+
+def _converse(child: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> bytes:
+    """Send all pieces, unless the child ends before; return the beginning of what it says."""
+    stdin, stdout = cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout)  # as _start asks for them
+    with suppress(BrokenPipeError), stdin:
+        for piece in pieces:
+            stdin.write(piece)
+    with stdout:
+        return stdout.read(_MAX_LINE_BYTES)
+
+
+def _judge(status: int, line: bytes, limits: Limits) -> Outcome:
+    """The outcome that the status and the line agree on; raise ModelRejected for the bad ones."""
+    outcome = next((each for each in Outcome if each == status and line == f"{each.name}\n".encode()), None)
+    match outcome:
+        case Outcome.RAN | Outcome.LOADED:
+            return outcome
+        case Outcome.REFUSED:
+            raise ModelRejected("probe: expected a graph that onnxruntime loads, got one that it refuses")
+        case Outcome.OUT_OF_MEMORY:
+            raise _out_of_memory(limits)
+    if status == -signal.SIGXCPU:
+        raise ModelRejected(f"probe: CPU time: expected at most {limits.cpu_s} s, got more")
+    if status < 0:
+        raise ModelRejected(f"probe: crash: expected an exit, got {signal.Signals(-status).name}")
+    raise ModelRejected(f"probe: crash: expected an outcome, got exit status {status}")
+
+
+def _out_of_memory(limits: Limits) -> ModelRejected:
+    return ModelRejected(f"probe: memory: expected at most {limits.memory_bytes // _MIB} MiB, got more")

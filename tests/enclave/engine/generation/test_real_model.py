@@ -1,0 +1,57 @@
+"""The converted decoder: the plain loop's tokens, alone and in a batch."""
+
+from collections.abc import Iterator
+
+import pytest
+from tokenizers import Tokenizer as HFTokenizer
+
+from enclave.engine.generation.batch import Batch
+from enclave.engine.generation.model import LanguageModel
+from enclave.engine.generation.templates import ChatTemplate
+from enclave.engine.tokenization import Tokenizer
+from strongroom.protocol.payloads import ChatTask, Generation, Message
+from tests.enclave.engine.generation.harness import Talk, answer, assert_clean, load, naive_tokens, run
+from tests.enclave.engine.packages import Package, text_of
+from tests.real_models import real_model
+
+QUESTION = "Name three colours, please. 😀"
+
+pytestmark = pytest.mark.real_model
+
+
+@pytest.fixture(scope="module")
+def smollm() -> Package:
+    """With a context that the tests need and no more."""
+    return Package.from_directory(real_model("smollm2-135m")).with_chat(context_tokens=256)
+
+
+@pytest.fixture(scope="module")
+def loaded(smollm: Package) -> Iterator[LanguageModel]:
+    model = load(smollm)
+    assert model.graph.rows == 8
+    yield model
+    assert_clean(model.graph)
+
+
+def test_a_real_chat_is_the_plain_loop(smollm: Package, loaded: LanguageModel) -> None:
+    template = ChatTemplate(smollm.chat.template)
+    library = HFTokenizer.from_buffer(smollm.tokenizer)
+    messages = [Message("user", QUESTION)]
+    prompt = loaded.prompts.encode(messages)
+    assert prompt == library.encode(template.render(["user"], [QUESTION]), add_special_tokens=False).ids
+    assert text_of(answer(loaded, ChatTask(messages, max_tokens=8))) == library.decode(naive_tokens(smollm, prompt, 8))
+
+
+def test_real_rows_that_join_and_leave_get_what_they_get_alone(smollm: Package, loaded: LanguageModel) -> None:
+    tokenizer = Tokenizer.from_bytes(smollm.tokenizer)
+    prompt = loaded.prompts.encode([Message("user", QUESTION)])
+    plans = [(prompt[: 5 + 9 * (index % 4)], Generation(max_tokens=3 + index % 5, seed=index)) for index in range(8)]
+    plans += [(prompt, Generation(max_tokens=6, temperature=0.8, top_p=0.95, seed=1))]
+    alone = [Talk(tokenizer, *plan) for plan in plans]
+    for each in alone:
+        run(Batch(loaded.graph), [each.conversation])
+    for count in (2, 4, 8):
+        together = [Talk(tokenizer, *plan) for plan in plans[-count:]]
+        run(Batch(loaded.graph), [each.conversation for each in together])
+        expected = [each.answer.generated for each in alone[-count:]]
+        assert [each.answer.generated for each in together] == expected

@@ -1,0 +1,229 @@
+"""The runner: streams side by side, bounded, in order of arrival, ended within a step."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from enclave.engine.errors import EngineBusy, InferenceFailed, TooLong, WrongTask
+from enclave.engine.generation.graph import DecoderGraph
+from enclave.engine.generation.model import LanguageModel
+from enclave.engine.generation.prompts import PromptEncoder
+from enclave.engine.generation.runner import SlotRunner
+from strongroom.protocol.payloads import ChatTask, EmbedTask, Event, Message
+from tests.enclave.engine.generation.harness import HELLO, LONG, answer, assert_clean, load
+from tests.enclave.engine.packages import Package, collect, end_of
+
+ENDLESS = ChatTask(HELLO, max_tokens=400)
+SHORT = ChatTask(HELLO, max_tokens=6)
+
+
+@pytest.fixture(scope="module")
+def two_rows(decoder_package: Package) -> LanguageModel:
+    return load(decoder_package, slots=2)
+
+
+@pytest.fixture
+def runner(two_rows: LanguageModel) -> Iterator[SlotRunner]:
+    runner = SlotRunner(two_rows, max_queued=2)
+    yield runner
+    runner.close()
+    assert not runner._jobs
+    assert_clean(two_rows.graph)
+
+
+class Steps:
+    """A gate in front of each step of the graph, which counts the rows of those that passed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gate = threading.Semaphore(0)
+        self.rows: list[int] = []
+        step = DecoderGraph.step
+
+        def gated(
+            graph: DecoderGraph, first: int, tokens: Sequence[Sequence[int]], before: Sequence[int]
+        ) -> NDArray[np.float32]:
+            assert self.gate.acquire(timeout=10)
+            self.rows.append(len(tokens))
+            return step(graph, first, tokens, before)
+
+        monkeypatch.setattr(DecoderGraph, "step", gated)
+
+    def open(self, steps: int = 10_000) -> None:
+        self.gate.release(steps)
+
+
+@pytest.fixture
+def steps(runner: SlotRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
+    steps = Steps(monkeypatch)
+    yield steps
+    steps.open()  # whoever still waits in the runner's thread
+    runner.close()
+
+
+async def begun(events: AsyncIterator[Event]) -> "asyncio.Task[list[Event]]":
+    """The events in a task of their own, which has asked for them."""
+    task = asyncio.ensure_future(collect(events))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_more_streams_than_rows_get_the_answers_they_get_alone(
+    two_rows: LanguageModel, runner: SlotRunner
+) -> None:
+    tasks = [
+        SHORT,
+        ChatTask(LONG, max_tokens=9),
+        ChatTask(HELLO, max_tokens=30, temperature=1.0, seed=3),
+        ChatTask(LONG, max_tokens=1),
+    ]
+    alone = [answer(two_rows, task) for task in tasks]
+    assert await asyncio.gather(*(collect(runner.run(task)) for task in tasks)) == alone
+
+
+async def test_rows_go_to_who_came_first(runner: SlotRunner) -> None:
+    ended: list[int] = []
+
+    async def read(number: int) -> None:
+        await collect(runner.run(SHORT))
+        ended.append(number)
+
+    await asyncio.gather(*(read(number) for number in range(4)))
+    assert ended == [0, 1, 2, 3]
+
+
+async def test_a_full_queue_refuses_and_takes_again(runner: SlotRunner, steps: Steps) -> None:
+    reading = [await begun(runner.run(SHORT)) for _ in range(4)]
+    assert not runner.has_room
+    with pytest.raises(EngineBusy, match="at most 4 requests"):
+        await anext(runner.run(SHORT))
+    steps.open()
+    await reading[0]
+    assert runner.has_room  # by the time that the end is heard
+    await asyncio.gather(*reading)
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+
+
+async def test_who_leaves_frees_the_row_within_a_step(runner: SlotRunner, steps: Steps) -> None:
+    steps.open(4)
+    leaving = runner.run(ENDLESS)
+    staying = runner.run(ENDLESS)
+    waiting = runner.run(SHORT)
+    first = asyncio.ensure_future(anext(leaving))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(anext(staying))
+    await asyncio.sleep(0)
+    third = await begun(waiting)
+    await first
+    await leaving.aclose()
+    await second
+    steps.open(1)  # the step under way
+    steps.open()
+    assert end_of(await third).completion_tokens == 6
+    await staying.aclose()
+
+
+async def test_who_leaves_the_queue_is_forgotten(runner: SlotRunner, steps: Steps) -> None:
+    reading = [await begun(runner.run(SHORT)) for _ in range(2)]
+    left = await begun(runner.run(SHORT))
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    steps.open()
+    await asyncio.gather(*reading)
+    prompts_and_decodes = len(steps.rows)
+    assert prompts_and_decodes == 2 + 6  # two prompts; one row's second token, four of both, the other one's last
+
+
+async def test_who_leaves_the_queue_frees_the_place_while_all_rows_are_taken(runner: SlotRunner, steps: Steps) -> None:
+    streams = [await begun(runner.run(ENDLESS)) for _ in range(4)]
+    steps.open(20)
+    streams[3].cancel()
+    for _ in range(1000):
+        if runner.has_room:
+            break
+        await asyncio.sleep(0.001)
+    assert runner.has_room
+    for stream in streams:
+        stream.cancel()
+    await asyncio.gather(*streams, return_exceptions=True)
+
+
+async def test_a_slow_reader_holds_up_nobody(runner: SlotRunner) -> None:
+    slow = runner.run(ENDLESS)
+    await anext(slow)
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+    assert end_of(await collect(slow)).completion_tokens == 400
+
+
+@pytest.mark.parametrize(
+    ("task", "error"),
+    [
+        (EmbedTask(["x"]), WrongTask),
+        (ChatTask([Message("user", "x" * 600)]), TooLong),
+    ],
+)
+async def test_a_task_that_is_refused_disturbs_nobody(runner: SlotRunner, task: Any, error: type[Exception]) -> None:
+    stream = await begun(runner.run(ENDLESS))
+    with pytest.raises(error):
+        await collect(runner.run(task))
+    assert end_of(await stream).completion_tokens == 400
+
+
+async def test_a_panic_of_the_tokenizer_is_typed_and_without_content(
+    runner: SlotRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Panic(BaseException):
+        pass
+
+    def panic(*_: object) -> None:
+        raise Panic("my secret prompt")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PromptEncoder, "encode", panic)
+        with pytest.raises(InferenceFailed) as caught:
+            await collect(runner.run(SHORT))
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+
+
+async def test_closing_ends_who_runs_and_who_waits_within_a_step(runner: SlotRunner, steps: Steps) -> None:
+    reading = [await begun(runner.run(ENDLESS)) for _ in range(4)]
+    steps.open(5)
+    closing = asyncio.ensure_future(asyncio.to_thread(runner.close))
+    await asyncio.sleep(0.05)
+    steps.open(2)  # a prompt and a token of the step under way
+    await closing
+    for task in reading:
+        with pytest.raises(EngineBusy, match="closing"):
+            await task
+    assert len(steps.rows) <= 7
+    with pytest.raises(EngineBusy, match="closing"):
+        await collect(runner.run(SHORT))
+    assert not runner.has_room
+
+
+async def test_an_idle_runner_holds_no_thread_busy(runner: SlotRunner, steps: Steps) -> None:
+    steps.open()
+    await collect(runner.run(SHORT))
+    for _ in range(100):
+        if not runner._working:
+            break
+        await asyncio.sleep(0.01)
+    assert not runner._working
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+
+
+def test_a_loop_that_ended_does_not_stop_the_runner(runner: SlotRunner) -> None:
+    abandoned = runner.run(ENDLESS)
+
+    async def first() -> Event:
+        return await anext(abandoned)
+
+    asyncio.run(first())
+    assert end_of(asyncio.run(collect(runner.run(SHORT)))).completion_tokens == 6
