@@ -22,7 +22,7 @@ from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
 from enclave.clock import REFRESH_DEADLINE_S, REFRESH_S, SetSystemClock
 from enclave.connections import BoundedProtocol
-from enclave.engine.engine import Engine
+from enclave.engine.engine import Capacity, Engine
 from enclave.engine.telemetry import forbid_telemetry
 from enclave.errors import ClockFault, Fatal
 from enclave.log import EnclaveLog, LogEvent
@@ -97,7 +97,7 @@ class Enclave:
     def __init__(self, nsm: NSM, addresses: Addresses, set_system_clock: SetSystemClock | None = None) -> None:
         self._addresses = addresses
         self._log = EnclaveLog()
-        self._engine = Engine(threads=_ENGINE_THREADS)
+        self._engine = Engine(Capacity(threads=_ENGINE_THREADS))
         self._boot = BootSequence(nsm, addresses.proxy, self._engine, self._log, set_system_clock)
         self._timekeeper = ThreadPoolExecutor(1, "clock")  # apart: callers that ask for documents keep the others busy
         self._ended = asyncio.Event()

@@ -17,13 +17,13 @@ from pathlib import Path
 from enclave.engine.telemetry import forbid_telemetry
 forbid_telemetry()
 import asyncio
-from enclave.engine.engine import Engine
+from enclave.engine.engine import Capacity, Engine
 from strongroom.models.package import load_package
 from strongroom.protocol.payloads import InferTask
 from strongroom.protocol.tensors import Tensor
 
 async def main():
-    engine = Engine(threads=1)
+    engine = Engine(Capacity(threads=1))
     _, manifest, paths = load_package(Path(sys.argv[1]))
     engine.load(manifest, {name: path.read_bytes() for name, path in paths.items()})
     task = InferTask(tensors={"x": Tensor("float32", [1, 4], bytes(16))})

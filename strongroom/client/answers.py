@@ -8,7 +8,7 @@ from typing import Literal
 from strongroom.client.errors import AnswerTruncated, SealBroken
 from strongroom.client.proofs import Part, Proof, Proven
 from strongroom.client.sealing import opening
-from strongroom.protocol.payloads import ChatEnd, ChatTask, Embeddings, EmbedTask, Event, Outputs, Task, TextDelta
+from strongroom.protocol.payloads import ChatTask, Embeddings, EmbedTask, Event, GenerationEnd, Outputs, Task, TextDelta
 from strongroom.protocol.tensors import Tensor
 
 
@@ -47,7 +47,7 @@ class ChatCollector:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._end: ChatEnd | None = None
+        self._end: GenerationEnd | None = None
         self._proof: Proof | None = None
 
     def add(self, part: Part) -> str:
@@ -55,9 +55,9 @@ class ChatCollector:
         if isinstance(part, Proof):
             self._proof = part
             return ""
-        if self._end is not None or not isinstance(part, TextDelta | ChatEnd):
+        if self._end is not None or not isinstance(part, TextDelta | GenerationEnd):
             raise _out_of_place(part)
-        if isinstance(part, ChatEnd):
+        if isinstance(part, GenerationEnd):
             self._end = part
             return ""
         self._pieces.append(part.text)

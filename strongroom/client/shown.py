@@ -13,7 +13,7 @@ from attestation.proofs.openings import Opening
 from strongroom.client.errors import InvalidArgument
 from strongroom.protocol import canonical
 from strongroom.protocol.contents import request_content, response_content
-from strongroom.protocol.payloads import ChatEnd, ChatTask, Event, Message, Task, TextDelta
+from strongroom.protocol.payloads import ChatTask, Event, GenerationEnd, Message, Task, TextDelta
 
 
 def shown_task(request: Opening | None) -> Task:
@@ -74,6 +74,6 @@ def _with_prompt(task: Task, text: str) -> Task:
 
 def _with_text(events: Sequence[Event], text: str) -> list[Event]:
     others = [event for event in events if not isinstance(event, TextDelta)]
-    if not any(isinstance(event, ChatEnd) for event in others):
+    if not any(isinstance(event, GenerationEnd) for event in others):
         raise InvalidArgument("response: expected events, got text, though the bundle shows no chat's answer")
     return [TextDelta(text), *others]

@@ -23,20 +23,53 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
     content: Text
 
 
-class ChatTask(Struct, frozen=True, forbid_unknown_fields=True, tag="chat", tag_field="task"):
-    """Generate the assistant's next turn. Temperature 0 is greedy; equal seeds give equal answers."""
+class Generation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What a request asks of the generation, apart from its prompt. Equal seeds give equal answers."""
 
-    messages: Annotated[list[Message], Meta(min_length=1, max_length=64)]
     max_tokens: Annotated[int, Meta(ge=1, le=1 << 16)] = 256
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    """0 takes the likeliest token."""
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Meta(ge=0, le=1 << 16)] = 0
+    """0 is off."""
     seed: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
+    stop: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=8)] = []
+    """The answer ends before the first of these that it would hold."""
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    """The number of alternatives to each token whose log probabilities are told; None tells nothing."""
+
+
+class ChatTask(Generation, frozen=True, forbid_unknown_fields=True, tag="chat", tag_field="task"):
+    """Generate the assistant's next turn, with the model's own chat template."""
+
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=64)]
+
+
+class CompleteTask(Generation, frozen=True, forbid_unknown_fields=True, tag="complete", tag_field="task"):
+    """Continue the prompt as it is, without a template; models of task "chat" take it too."""
+
+    prompt: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
+
+
+Texts = Annotated[list[Text], Meta(min_length=1, max_length=256)]
 
 
 class EmbedTask(Struct, frozen=True, forbid_unknown_fields=True, tag="embed", tag_field="task"):
     """Turn each text into one vector."""
 
-    texts: Annotated[list[Text], Meta(min_length=1, max_length=256)]
+    texts: Texts
+
+
+class ClassifyTask(Struct, frozen=True, forbid_unknown_fields=True, tag="classify", tag_field="task"):
+    """Score each text by each label of the model."""
+
+    texts: Texts
+
+
+class TagTask(Struct, frozen=True, forbid_unknown_fields=True, tag="tag", tag_field="task"):
+    """Find the labelled spans of each text."""
+
+    texts: Texts
 
 
 class InferTask(Struct, frozen=True, forbid_unknown_fields=True, tag="infer", tag_field="task"):
@@ -45,7 +78,7 @@ class InferTask(Struct, frozen=True, forbid_unknown_fields=True, tag="infer", ta
     tensors: Annotated[dict[Annotated[str, Meta(max_length=128)], Tensor], Meta(min_length=1, max_length=64)]
 
 
-Task = ChatTask | EmbedTask | InferTask
+Task = ChatTask | CompleteTask | EmbedTask | ClassifyTask | TagTask | InferTask
 
 
 class Rest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,14 +100,34 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """Present in a KMS envelope, absent under HPKE."""
 
 
-class TextDelta(Struct, frozen=True, forbid_unknown_fields=True, tag="delta", tag_field="event"):
-    """A piece of generated text, whole characters only."""
+class Alternative(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token that could have come, as the bytes of its text, and the natural logarithm of its probability."""
+
+    token: bytes
+    logprob: float
+
+
+class TokenLogprob(Struct, frozen=True, forbid_unknown_fields=True):
+    """The token that came, its log probability before any temperature, and the likeliest tokens in its place."""
+
+    token: bytes
+    logprob: float
+    top: list[Alternative]
+
+
+class TextDelta(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag="delta", tag_field="event"):
+    """A piece of generated text, whole characters only.
+
+    `logprobs` tells of the tokens since the last delta, if the task asked for it; a token that a stop string cut off
+    has none.
+    """
 
     text: str
+    logprobs: list[TokenLogprob] | None = None
 
 
-class ChatEnd(Struct, frozen=True, forbid_unknown_fields=True, tag="end", tag_field="event"):
-    """The last event of a chat: why it stopped, and the counts of tokens."""
+class GenerationEnd(Struct, frozen=True, forbid_unknown_fields=True, tag="end", tag_field="event"):
+    """The last event of a generation: why it stopped, and the counts of tokens."""
 
     finish: Literal["stop", "length"]
     prompt_tokens: Count
@@ -85,6 +138,28 @@ class Embeddings(Struct, frozen=True, forbid_unknown_fields=True, tag="embedding
     """float32 [texts, dimensions], in the order of the texts."""
 
     vectors: Tensor
+
+
+class Scores(Struct, frozen=True, forbid_unknown_fields=True, tag="scores", tag_field="event"):
+    """Scores of 0 to 1 by label, float32 [texts, labels], in the order of the texts."""
+
+    labels: list[str]
+    scores: Tensor
+
+
+class Span(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a text, by character offsets `start` to `end` (exclusive), its label, and a score of 0 to 1."""
+
+    start: Count
+    end: Count
+    label: str
+    score: float
+
+
+class Tags(Struct, frozen=True, forbid_unknown_fields=True, tag="tags", tag_field="event"):
+    """The spans of each text, in the order of the texts and of their characters."""
+
+    spans: list[list[Span]]
 
 
 class Outputs(Struct, frozen=True, forbid_unknown_fields=True, tag="outputs", tag_field="event"):
@@ -112,4 +187,4 @@ class Receipt(Struct, frozen=True, forbid_unknown_fields=True, tag="receipt", ta
     receipt: Annotated[bytes, Meta(min_length=1, max_length=MAX_RECEIPT_BYTES)]
 
 
-Event = TextDelta | ChatEnd | Embeddings | Outputs | Failure | Receipt
+Event = TextDelta | GenerationEnd | Embeddings | Scores | Tags | Outputs | Failure | Receipt

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 
 from strongroom.cli.commands import cli
 from strongroom.protocol import canonical
-from strongroom.protocol.payloads import ChatEnd, ChatTask, Event, Message, TextDelta
+from strongroom.protocol.payloads import ChatTask, Event, GenerationEnd, Message, TextDelta
 from tests.attestation.issuing import Enclave, Issued
 
 ANY = "--any-measurement"
 TASK = ChatTask([Message("user", "what is a secret?")], max_tokens=8)
-EVENTS: list[Event] = [TextDelta("one that"), TextDelta(" is kept"), ChatEnd("stop", 6, 4)]
-COMMITTED_EVENTS: list[Event] = [TextDelta("one that is kept"), ChatEnd("stop", 6, 4)]
+EVENTS: list[Event] = [TextDelta("one that"), TextDelta(" is kept"), GenerationEnd("stop", 6, 4)]
+COMMITTED_EVENTS: list[Event] = [TextDelta("one that is kept"), GenerationEnd("stop", 6, 4)]
 
 
 def judged(*arguments: str | Path) -> tuple[int, dict[str, Any]]:

@@ -18,7 +18,7 @@ from attestation.proofs.openings import Opening
 from strongroom.cli.commands import cli
 from strongroom.cli.failures import CommandFailed
 from strongroom.protocol import canonical
-from strongroom.protocol.payloads import ChatEnd, InferTask, Receipt
+from strongroom.protocol.payloads import GenerationEnd, InferTask, Receipt
 from strongroom.protocol.tensors import Tensor
 from tests.attestation import forge
 from tests.attestation.issuing import ADMITTED_MS, Enclave, Issued
@@ -108,7 +108,7 @@ def test_contents_that_differ(files: tuple[str, ...], issued: Issued, tmp_path: 
 
 
 def test_an_answer_without_text_commits_to_no_delta(enclave: Enclave, tmp_path: Path) -> None:
-    events = [ChatEnd("stop", 6, 0)]
+    events = [GenerationEnd("stop", 6, 0)]
     issued = enclave.issue(canonical.encode(TASK), canonical.encode(events))
     files = (write(tmp_path, issued.receipt, "r"), "--document", write(tmp_path, enclave.document))
     shown = ("--response", write(tmp_path, canonical.encode(events), "e"), *salts_of(issued, tmp_path))

@@ -34,7 +34,7 @@ def test_the_whole_way(rest: Rest) -> None:
     assert (call["KeyId"], call["EncryptionContext"]) == (REQUESTS.arn, REQUESTS.fixed_context)
     tasks = [request.task for _, request in rest.gateway.enclave.opened]
     assert EmbedTask(["x"]) in tasks
-    assert ChatTask([Message("user", "first")], 7) in tasks
+    assert ChatTask([Message("user", "first")], max_tokens=7) in tasks
 
 
 def test_secrets_are_their_owners_alone(rest: Rest) -> None:

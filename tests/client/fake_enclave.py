@@ -27,12 +27,13 @@ from strongroom.protocol.keys import KeyList
 from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import (
-    ChatEnd,
     ChatTask,
     Embeddings,
     EmbedTask,
     Event,
     Failure,
+    GenerationEnd,
+    InferTask,
     Outputs,
     Receipt,
     Request,
@@ -235,8 +236,9 @@ class FakeEnclave:
 def events_for(task: Task) -> list[Event]:
     """A well-formed answer; a tensor model gives its inputs back."""
     if isinstance(task, ChatTask):
-        return [*(TextDelta(piece) for piece in PIECES), ChatEnd("stop", 7, len(PIECES))]
+        return [*(TextDelta(piece) for piece in PIECES), GenerationEnd("stop", 7, len(PIECES))]
     if isinstance(task, EmbedTask):
         data = b"".join(bytes.fromhex("0000803f") + bytes([0, 0, 0, 0x40]) for _ in task.texts)
         return [Embeddings(Tensor("float32", [len(task.texts), 2], data))]
+    assert isinstance(task, InferTask)
     return [Outputs(task.tensors)]

@@ -10,11 +10,11 @@ from attestation.proofs.verifier import verify_receipt
 from strongroom.client.answers import collect_chat, collect_tensors, collect_vectors
 from strongroom.client.errors import AnswerTruncated, SealBroken
 from strongroom.client.proofs import Part, Proof
-from strongroom.protocol.payloads import ChatEnd, Embeddings, Event, Outputs, TextDelta
+from strongroom.protocol.payloads import Embeddings, Event, GenerationEnd, Outputs, TextDelta
 from strongroom.protocol.tensors import Tensor
 from tests.attestation import issuing
 
-END = ChatEnd("length", 1, 2)
+END = GenerationEnd("length", 1, 2)
 VECTORS = Embeddings(Tensor("float32", [2, 1], bytes.fromhex("0000803f00000040")))
 OUTPUTS = Outputs({"y": Tensor("int8", [1], b"1")})
 

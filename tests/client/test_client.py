@@ -24,7 +24,7 @@ async def test_chat_whole(client: AsyncClient, gateway: FakeGateway) -> None:
     head, request = gateway.enclave.opened[0]
     assert head.model == "tiny-chat"
     assert not request.stream
-    assert request.task == ChatTask([Message("user", "Where?")], 9, 0.5, 0.9, 3)
+    assert request.task == ChatTask([Message("user", "Where?")], max_tokens=9, temperature=0.5, top_p=0.9, seed=3)
 
 
 async def test_chat_stream_gives_the_pieces_then_the_answer(client: AsyncClient, gateway: FakeGateway) -> None:

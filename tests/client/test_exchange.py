@@ -16,7 +16,7 @@ from strongroom.protocol.constants import (
     MEDIA_SEALED_STREAM,
     PATH_SEALED,
 )
-from strongroom.protocol.payloads import ChatEnd, TextDelta
+from strongroom.protocol.payloads import GenerationEnd, TextDelta
 from tests.client.asking import ask, tampered
 from tests.client.fake_enclave import PIECES, Clock
 from tests.client.fake_gateway import FakeGateway, Handler, respond
@@ -33,7 +33,7 @@ async def test_an_honest_exchange(session: AttestedSession, gateway: FakeGateway
     gateway.faults[PATH_SEALED] = note
     events = await ask(session, stream=stream)
     pieces = PIECES if stream else ["".join(PIECES)]
-    assert events == [*(TextDelta(piece) for piece in pieces), ChatEnd("stop", 7, 6)]
+    assert events == [*(TextDelta(piece) for piece in pieces), GenerationEnd("stop", 7, 6)]
     assert headers[0]["Content-Type"] == MEDIA_SEALED_REQUEST
     assert b"canary" not in gateway.messages[0]
     head, request = gateway.enclave.opened[0]

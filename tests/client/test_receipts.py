@@ -23,7 +23,7 @@ from strongroom.client.errors import (
 )
 from strongroom.client.session import AttestedSession
 from strongroom.protocol.constants import MEDIA_EVIDENCE, MEDIA_SEALED_STREAM, PATH_SEALED
-from strongroom.protocol.payloads import ChatEnd, Event, Receipt, TextDelta
+from strongroom.protocol.payloads import Event, GenerationEnd, Receipt, TextDelta
 from strongroom.protocol.responses import ResponseSealer
 from strongroom.protocol.tensors import Tensor
 from strongroom.simulator.pki import SimulatedPKI
@@ -99,7 +99,7 @@ async def test_a_receipt_signed_by_another_boot(
 
 
 def end(*others: Event) -> list[Event]:
-    return [ChatEnd("stop", 7, 6), *others]
+    return [GenerationEnd("stop", 7, 6), *others]
 
 
 Bodies = Callable[[bytes], Sequence[Sequence[Event]]]

@@ -16,14 +16,14 @@ from strongroom.protocol.constants import (
     PATH_SEALED,
 )
 from strongroom.protocol.messages import SealedRequestHead
-from strongroom.protocol.payloads import ChatEnd, TextDelta
+from strongroom.protocol.payloads import GenerationEnd, TextDelta
 from strongroom.protocol.problems import Problem
 from strongroom.simulator.pki import SimulatedPKI
 from tests.client.asking import ask
 from tests.client.fake_enclave import PIECES, Clock, FakeEnclave
 from tests.client.fake_gateway import FakeGateway, problem
 
-ANSWER = [TextDelta("".join(PIECES)), ChatEnd("stop", 7, len(PIECES))]
+ANSWER = [TextDelta("".join(PIECES)), GenerationEnd("stop", 7, len(PIECES))]
 
 
 async def test_a_restart_costs_one_resend_with_a_new_id_and_secret(

@@ -36,7 +36,7 @@ def test_each_file_is_sealed_and_told_once(desk: Desk) -> None:
     assert desk.seal(told.append, files=[*desk.files, *desk.files], max_tokens=7) == ["sealed"] * 3
     assert [outcome.file for outcome in told] == desk.files
     tasks = [Ticket.from_bytes(ticket).task for ticket in desk.contents("sealed/*.ticket").values()]
-    first, second = (ChatTask([Message("user", text)], 7) for text in ("first", "second"))
+    first, second = (ChatTask([Message("user", text)], max_tokens=7) for text in ("first", "second"))
     assert tasks == [first, second, EmbedTask(["x"])]
     assert {stat.S_IMODE(path.stat().st_mode) for path in desk.folder.glob("sealed/*.ticket")} == {0o600}
 

@@ -19,7 +19,7 @@ from strongroom.client.errors import InvalidArgument
 from strongroom.client.shown import request_held, response_held, shown_events, shown_task
 from strongroom.client.tasks import chat_task
 from strongroom.protocol.errors import Malformed
-from strongroom.protocol.payloads import ChatEnd, ChatTask, EmbedTask, Message, TextDelta
+from strongroom.protocol.payloads import ChatTask, EmbedTask, GenerationEnd, Message, TextDelta
 from tests.client.fake_gateway import FakeGateway
 
 Verify = Callable[..., VerifiedReceipt]
@@ -98,7 +98,7 @@ def test_text_says_nothing_of_another_task(task: ChatTask | EmbedTask) -> None:
 
 
 def test_a_bundle_that_shows_no_task() -> None:
-    for content in (b"", b"\xa0", msgspec.json.encode(ChatEnd("stop", 1, 1))):
+    for content in (b"", b"\xa0", msgspec.json.encode(GenerationEnd("stop", 1, 1))):
         with pytest.raises(Malformed):
             shown_task(Opening(bytes(32), content))
         with pytest.raises(Malformed):

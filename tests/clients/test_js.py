@@ -17,12 +17,12 @@ from strongroom.protocol.envelopes import entry_id, read_envelope, seal_envelope
 from strongroom.protocol.events import encode_events
 from strongroom.protocol.keys import KeyConfiguration
 from strongroom.protocol.payloads import (
-    ChatEnd,
     ChatTask,
     Embeddings,
     EmbedTask,
     Event,
     Failure,
+    GenerationEnd,
     InferTask,
     Message,
     Outputs,
@@ -73,7 +73,7 @@ def embed(source: random.Random) -> EmbedTask:
 
 TASKS: Sequence[Made] = (chat, embed, lambda source: InferTask(TENSORS))
 ENDS: Sequence[Made] = (
-    lambda source: ChatEnd("length", source.randrange(1 << 32), source.randrange(1 << 62)),
+    lambda source: GenerationEnd("length", source.randrange(1 << 32), source.randrange(1 << 62)),
     lambda source: Embeddings(TENSORS["x"]),
     lambda source: Outputs(TENSORS),
     lambda source: Failure("too-long", text(source), "smollm2-135m"),

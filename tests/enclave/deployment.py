@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from enclave.boot.sequence import BootSequence
-from enclave.engine.engine import Engine
+from enclave.engine.engine import Capacity, Engine
 from enclave.log import EnclaveLog
 from enclave.serving.service import InferenceService
 from strongroom.documents import to_toml
@@ -63,7 +63,7 @@ class Booting:
     proxy: UnixAddress = field(default_factory=lambda: UnixAddress(Path("/nonexistent/proxy.sock")))
 
     def __post_init__(self) -> None:
-        self.engine = Engine(threads=1)
+        self.engine = Engine(Capacity(threads=1))
         self.log = EnclaveLog()
         self.boot = BootSequence(self.nsm, self.proxy, self.engine, self.log)
         self.configuration_bytes = to_toml(self.configuration)

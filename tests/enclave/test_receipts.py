@@ -137,7 +137,7 @@ async def test_nothing_comes_before_the_last_chunk_that_is_a_receipt(caller: Cal
     chunks = [body async for piece in caller.service.answer(admitted) for body in opener.feed(piece)]
     *before, last = [[type(event).__name__ for event in decode_events(body)] for body in chunks]
     assert before == [["TextDelta"]] * len(before)
-    assert last == ["ChatEnd", "Receipt"]
+    assert last == ["GenerationEnd", "Receipt"]
 
 
 async def test_text_is_committed_to_whole(caller: Caller) -> None:

@@ -8,10 +8,10 @@ from enclave.serving.refused import Refused
 from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
 from strongroom.protocol.payloads import (
-    ChatEnd,
     ChatTask,
     EmbedTask,
     Failure,
+    GenerationEnd,
     InferTask,
     Message,
     Outputs,
@@ -42,7 +42,7 @@ async def test_a_chat_whole_and_streamed_says_the_same(caller: Caller) -> None:
     assert len(once.pieces) == 2
     assert len(many.pieces) >= 3
     text = "".join(event.text for event in streamed if isinstance(event, TextDelta))
-    assert isinstance(whole[-1], ChatEnd)
+    assert isinstance(whole[-1], GenerationEnd)
     assert whole[-1] == streamed[-1]
     assert [event.text for event in whole if isinstance(event, TextDelta)] == ([text] if text else [])
 

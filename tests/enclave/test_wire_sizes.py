@@ -13,12 +13,12 @@ from strongroom.client.sealing import SealedRequest
 from strongroom.client.tasks import chat_task, embed_task
 from strongroom.protocol.messages import SealedResponseHead
 from strongroom.protocol.payloads import (
-    ChatEnd,
     ChatTask,
     Embeddings,
     EmbedTask,
     Event,
     Failure,
+    GenerationEnd,
     InferTask,
     Outputs,
     Task,
@@ -70,7 +70,7 @@ class Parrot:
         if isinstance(task, ChatTask):
             for word in words(task.messages[0].content):
                 yield TextDelta(word)
-            yield ChatEnd("stop", 7, 12)
+            yield GenerationEnd("stop", 7, 12)
         elif isinstance(task, EmbedTask):
             yield Embeddings(Tensor("float32", [1, DIMENSIONS], bytes(4 * DIMENSIONS)))
         else:

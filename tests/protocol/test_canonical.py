@@ -10,10 +10,10 @@ from strongroom.protocol import canonical
 from strongroom.protocol.canonical_pieces import pieces_of
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.payloads import (
-    ChatEnd,
     ChatTask,
     Event,
     Failure,
+    GenerationEnd,
     InferTask,
     Message,
     Outputs,
@@ -222,7 +222,7 @@ def test_pieces_are_the_canonical_encoding_of_cbor2(value: object) -> None:
 TASK = ChatTask(messages=[Message("system", "é" * 300)], seed=(1 << 63) - 1, temperature=0.1, top_p=1.0)
 EVENTS: list[list[Event]] = [
     [TextDelta("")],
-    [ChatEnd("stop", 1 << 33, 24), Receipt(b"r" * 256)],
+    [GenerationEnd("stop", 1 << 33, 24), Receipt(b"r" * 256)],
     [Failure("busy", "x" * 512, None), Failure("busy", "", "m")],
     [
         Outputs(

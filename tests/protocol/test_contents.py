@@ -11,11 +11,11 @@ from strongroom.protocol.contents import join_text, request_content, response_co
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.events import decode_events, encode_events
 from strongroom.protocol.padding import ANSWER_BUCKET_BYTES, padded_size
-from strongroom.protocol.payloads import ChatEnd, Embeddings, Event, Failure, Outputs, Receipt, TextDelta
+from strongroom.protocol.payloads import Embeddings, Event, Failure, GenerationEnd, Outputs, Receipt, TextDelta
 from strongroom.protocol.tensors import Tensor
 from tests.protocol.sealed import LIVE, TASK
 
-END = ChatEnd("stop", 3, 2)
+END = GenerationEnd("stop", 3, 2)
 FAILURE = Failure("expired", "Seal it again.")
 VECTORS = Embeddings(Tensor("float32", [1, 1], b"\0\0\0\0"))
 OUTPUTS = Outputs({"y": Tensor("uint8", [1], b"\1")})
@@ -40,7 +40,7 @@ def test_however_an_answer_was_cut_its_content_is_one(text: str, data: st.DataOb
 
 @pytest.mark.parametrize(
     "answers",
-    [([END], [ChatEnd("length", 3, 2)]), ([TextDelta("a"), END], [TextDelta("b"), END]), ([FAILURE], [END])],
+    [([END], [GenerationEnd("length", 3, 2)]), ([TextDelta("a"), END], [TextDelta("b"), END]), ([FAILURE], [END])],
     ids=["end", "text", "failure"],
 )
 def test_another_answer_has_another_content(answers: tuple[list[Event], list[Event]]) -> None:

@@ -11,7 +11,7 @@ from strongroom.protocol.constants import (
 )
 from strongroom.protocol.events import encode_events
 from strongroom.protocol.messages import SealedRequestHead
-from strongroom.protocol.payloads import ChatEnd, TextDelta
+from strongroom.protocol.payloads import GenerationEnd, TextDelta
 from strongroom.protocol.problems import Problem
 from strongroom.protocol.responses import ResponseSealer
 from strongroom.selftest.gateway import Script
@@ -20,7 +20,7 @@ from strongroom.selftest.trial import BROKEN_ANSWER, Attack, Inconclusive, Trial
 
 PLAIN_TEXT = "an answer in plaintext"
 _PLAIN = "answer in plaintext, forge errors"
-_EVENTS = encode_events([TextDelta(PLAIN_TEXT), ChatEnd("stop", 1, 1)])
+_EVENTS = encode_events([TextDelta(PLAIN_TEXT), GenerationEnd("stop", 1, 1)])
 PLAINTEXTS = (
     Reply(200, "application/json", json.dumps({"text": PLAIN_TEXT}).encode()),
     Reply(200, MEDIA_SEALED_STREAM, json.dumps({"text": PLAIN_TEXT}).encode()),
