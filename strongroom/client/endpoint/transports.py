@@ -1,0 +1,143 @@
+"""Transports for httpx2, the HTTP library of the `openai` package: attested, sealed and opened in this very process.
+
+    OpenAI(base_url=BASE_URL, api_key="none", http_client=httpx2.Client(transport=Transport(session)))
+
+The host of BASE_URL cannot resolve (RFC 6761), and it is https: a client that was built without the transport finds
+nobody, and a proxy that it may be told to use sees a name and no prompt.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import httpx2
+
+from strongroom.client.endpoint.answering import Endpoint, KeepProof
+from strongroom.client.endpoint.streaming import StreamedReply
+from strongroom.client.errors import ClientClosed
+from strongroom.client.loop_thread import LoopThread
+from strongroom.client.session import AttestedSession
+from strongroom.surfaces.http import HTTPRequest, Reply
+from strongroom.surfaces.refusals import Refused
+from strongroom.surfaces.routes import refusal
+
+HOST: Final = "strongroom.invalid"
+BASE_URL: Final = f"https://{HOST}/v1"
+_MISDIRECTED: Final = 421
+
+
+class AsyncTransport(httpx2.AsyncBaseTransport):
+    """For `httpx2.AsyncClient`: answers what is asked of HOST over `session`, and refuses every other host.
+
+    `keep_proof` is called with the id of each answer (its `id`; the header x-request-id) and its proof. Of the timeouts
+    of a request, `read` bounds each wait for more of the answer. Closing closes the session.
+    """
+
+    def __init__(self, session: AttestedSession, *, keep_proof: KeepProof | None = None) -> None:
+        self._session, self._endpoint = session, Endpoint(session, keep_proof=keep_proof)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, a refusal included. Raises httpx2.ReadTimeout."""
+        await request.aread()
+        return await _answer(self._endpoint, request)
+
+    async def aclose(self) -> None:
+        """Close the session."""
+        await self._session.close()
+
+
+class Transport(httpx2.BaseTransport):
+    """The same for `httpx2.Client`; any thread may use it."""
+
+    def __init__(self, session: AttestedSession, *, keep_proof: KeepProof | None = None) -> None:
+        self._session, self._endpoint = session, Endpoint(session, keep_proof=keep_proof)
+        self._loop = LoopThread()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, a refusal included. Raises httpx2.ReadTimeout, ClientClosed."""
+        request.read()
+        response = self._loop.run(_answer(self._endpoint, request))
+        if isinstance(response.stream, _AsyncPieces):
+            response.stream = _Pieces(response.stream, self._loop)
+        return response
+
+    def close(self) -> None:
+        """Close the session and end its thread. Closing twice is no error."""
+        with suppress(ClientClosed):
+            self._loop.run(self._session.close())
+        self._loop.close()
+
+
+class _AsyncPieces(httpx2.AsyncByteStream):
+    """The body of a streamed answer."""
+
+    def __init__(self, reply: StreamedReply, timeout_s: float | None) -> None:
+        self._reply, self._timeout_s = reply, timeout_s
+        self._pieces = aiter(reply)
+        self._wait: asyncio.Timeout | None = None
+        self._closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await self.next()) is not None:
+            yield piece
+
+    async def next(self) -> bytes | None:
+        """The next bytes, or None at the end. Raises httpx2.ReadTimeout, and httpx2.ReadError when closed meanwhile."""
+        try:
+            async with _read_timeout(self._timeout_s) as self._wait:
+                return await anext(self._pieces, None)
+        except httpx2.ReadTimeout:
+            if self._closed:
+                raise httpx2.ReadError("expected to read to the end, got closed before it") from None
+            raise
+        finally:
+            self._wait = None
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._wait is None:
+            await self._reply.aclose()
+        elif not self._wait.expired():  # another thread or task waits for more: no longer
+            self._wait.reschedule(0)
+
+
+class _Pieces(httpx2.SyncByteStream):
+    """The same for a synchronous caller."""
+
+    def __init__(self, pieces: _AsyncPieces, loop: LoopThread) -> None:
+        self._pieces, self._loop = pieces, loop
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (piece := self._loop.run(self._pieces.next())) is not None:
+            yield piece
+
+    def close(self) -> None:
+        with suppress(ClientClosed):
+            self._loop.run(self._pieces.aclose())
+
+
+async def _answer(endpoint: Endpoint, request: httpx2.Request) -> httpx2.Response:
+    timeout_s = request.extensions.get("timeout", {}).get("read")
+    async with _read_timeout(timeout_s):
+        reply = await _reply(endpoint, request)
+    if isinstance(reply, StreamedReply):
+        return httpx2.Response(reply.status, headers=reply.headers, stream=_AsyncPieces(reply, timeout_s))
+    return httpx2.Response(reply.status, headers=dict(reply.headers), content=reply.body)
+
+
+async def _reply(endpoint: Endpoint, request: httpx2.Request) -> Reply | StreamedReply:
+    url = request.url
+    if url.host != HOST:
+        message = f"expected the host {HOST}, got another, to which nothing was sent: use base_url={BASE_URL!r}"
+        return refusal(url.path, Refused(_MISDIRECTED, "other-host", message))
+    return await endpoint.answer(HTTPRequest(request.method, url.path, dict(request.headers), request.content))
+
+
+@asynccontextmanager
+async def _read_timeout(timeout_s: float | None) -> AsyncIterator[asyncio.Timeout]:
+    try:
+        async with asyncio.timeout(timeout_s) as wait:
+            yield wait
+    except TimeoutError:
+        raise httpx2.ReadTimeout(f"expected more of the answer within {timeout_s:g} s, got none") from None
