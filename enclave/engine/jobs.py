@@ -1,6 +1,7 @@
 """A task under way, between the event loop that asked and the thread that works."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 from enclave.engine.cancellation import Cancellation
@@ -14,8 +15,14 @@ class Job:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.cancellation = Cancellation()
+        self._asked_s = time.monotonic()
         self.outbox: asyncio.Queue[Event | EngineError | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was asked."""
+        return time.monotonic() - self._asked_s
 
     def send(self, item: Event | EngineError | None) -> None:
         """Hand an item to the event loop, from the worker thread."""

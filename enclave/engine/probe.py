@@ -4,18 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import IO, NamedTuple, cast
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from enclave.engine.errors import ModelRejected
-from enclave.engine.probe_order import OUT_OF_MEMORY, Order, Outcome
+from enclave.engine.probe_order import Order, Outcome
+from enclave.engine.probe_talk import Talk
 from enclave.engine.telemetry import VARIABLE
 
 _COMMAND = ("-B", "-P", "-s", "-S", "-m", "enclave.engine.probe_child")
-_MAX_LINE_BYTES = 64
-_PIECE_BYTES = 1 << 16
 _MIB, _GIB = 1 << 20, 1 << 30
 
 
@@ -50,16 +47,19 @@ def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits
         child = _start()
     except OSError as error:
         raise ModelRejected(f"probe: expected a process to start, got {type(error).__name__}") from None
-    with child, _killed_after(limits.wall_s, child) as expired:
-        warnings = _Warnings(cast(IO[bytes], child.stderr))
-        line = _converse(child, [order.to_line(), graph, *files.values()])
-        status = child.wait()
-        warnings.join()
-    if warnings.of_memory:
+    talk = Talk(child, [order.to_line(), graph, *files.values()])
+    with child:
+        try:
+            status = talk.until_end(limits.wall_s)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            child.kill()  # nothing, if it has ended; else what we are leaving behind
+    if talk.of_memory:
         raise _out_of_memory(limits)
-    if expired.is_set():
+    if status is None:
         raise ModelRejected(f"probe: time: expected an end within {limits.wall_s:g} s, got none")
-    return _judge(status, line, limits)
+    return _judge(status, talk.line, limits)
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -75,58 +75,10 @@ def _start() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
         cwd="/",
         env=environment,
     )
-
-
-@contextmanager
-def _killed_after(seconds: float, child: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-    """Kill the child if the block takes longer, and set the event that is yielded."""
-    expired = threading.Event()
-
-    def expire() -> None:
-        expired.set()
-        child.kill()
-
-    watchdog = threading.Timer(seconds, expire)
-    watchdog.start()
-    try:
-        yield expired
-    finally:
-        watchdog.cancel()
-        child.kill()  # nothing, if it has ended; else what we are leaving behind by an exception
-
-
-class _Warnings(threading.Thread):
-    """Reads what onnxruntime says on standard error until the child ends, and keeps one bit of it.
-
-    Where it cannot fold a constant for want of memory it warns and goes on: the child then got through its limits,
-    and the enclave, which has no limits, would not.
-    """
-
-    def __init__(self, stderr: IO[bytes]) -> None:
-        super().__init__(daemon=True)
-        self._stderr = stderr
-        self.of_memory = False
-        self.start()
-
-    def run(self) -> None:
-        """Read to the end."""
-        before = b""
-        while piece := os.read(self._stderr.fileno(), _PIECE_BYTES):
-            self.of_memory |= OUT_OF_MEMORY in before + piece
-            before = piece[-len(OUT_OF_MEMORY) :]
-
-
-def _converse(child: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> bytes:
-    """Send all pieces, unless the child ends before; return the beginning of what it says."""
-    stdin, stdout = cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout)  # as _start asks for them
-    with suppress(BrokenPipeError), stdin:
-        for piece in pieces:
-            stdin.write(piece)
-    with stdout:
-        return stdout.read(_MAX_LINE_BYTES)
 
 
 def _judge(status: int, line: bytes, limits: Limits) -> Outcome:

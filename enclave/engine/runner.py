@@ -10,8 +10,8 @@ class Runner(Protocol):
     """One loaded model and its threads."""
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more task may run or wait."""
+    def room(self) -> int:
+        """How many more tasks may run or wait, whatever they ask for; 0 once it is closed."""
 
     def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """The events of the task; closing this generator cancels it. Raises EngineBusy and the model's EngineErrors."""

@@ -1,11 +1,13 @@
 """onnxruntime sessions: opened from bytes, checked against the signature that the task needs, run without leaks."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected
 from enclave.engine.telemetry import import_onnxruntime
 
@@ -57,7 +59,7 @@ def open_session(
         if files:
             data = list(files.values())
             options.add_external_initializers_from_files_in_memory(list(files), data, [len(each) for each in data])
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             graph,
             options,
             providers=["CPUExecutionProvider"],
@@ -66,6 +68,8 @@ def open_session(
         )
     except Exception as error:
         raise ModelRejected(f"graph: expected one that onnxruntime loads, got {type(error).__name__}") from None
+    session._model_bytes = None  # kept to fall back on other providers; that is off, and all weights are in there
+    return session
 
 
 def _options(threads: int) -> "SessionOptions":
@@ -91,7 +95,12 @@ def outputs(session: "InferenceSession") -> dict[str, Port]:
 
 
 def _ports(nodes: Sequence[Any]) -> dict[str, Port]:
-    return {node.name: Port(node.name, node.type, tuple(node.shape)) for node in nodes}
+    return {node.name: Port(node.name, node.type, tuple(map(_dimension, node.shape))) for node in nodes}
+
+
+def _dimension(size: int | str | None) -> int | str | None:
+    """Paddle's exporter writes "?" for whatever it does not know: no symbol, which has one size wherever it stands."""
+    return None if size == "?" else size
 
 
 def require_ports(ports: Mapping[str, Port], expected: Sequence[Port]) -> None:
@@ -113,15 +122,25 @@ def require_ports(ports: Mapping[str, Port], expected: Sequence[Port]) -> None:
                 raise ModelRejected(f"graph: {port.name}: expected a dimension of {wanted}, got {found}")
 
 
-def run_session(session: "InferenceSession", feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """All outputs by name; raise InvalidTensor where the feeds' values are at fault, InferenceFailed otherwise."""
-    onnxruntime = import_onnxruntime()
+def run_session(
+    session: "InferenceSession", feeds: Mapping[str, NDArray[Any]], cancellation: Cancellation | None = None
+) -> dict[str, NDArray[Any]]:
+    """All outputs by name; raise InvalidTensor where the feeds' values are at fault, InferenceFailed otherwise.
+
+    A cancellation ends the run at the graph's next operator, those of its loops included; raises Cancelled.
+    """
+    onnxruntime, options = import_onnxruntime(), _run_options()
+    cancellation = cancellation or Cancellation()
     names = [node.name for node in session.get_outputs()]
     try:
-        arrays = session.run(names, dict(feeds), _run_options())
+        with cancellation.stopping(partial(setattr, options, "terminate", True)):
+            arrays = session.run(names, dict(feeds), options)
+    except Cancelled:
+        raise
     except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument:
         raise InvalidTensor("expected values that the graph's operators take, got values out of their range") from None
     except Exception as error:
+        cancellation.check()
         raise InferenceFailed(f"expected onnxruntime to finish, got {type(error).__name__}") from None
     return dict(zip(names, arrays, strict=True))
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.jobs import Job
+from enclave.engine.observation import ModelObserver
 from strongroom.protocol.payloads import Event, Task
 
 
@@ -26,19 +27,20 @@ class SoloRunner:
     max_tokens.
     """
 
-    def __init__(self, model: Model, max_queued: int) -> None:
+    def __init__(self, model: Model, max_queued: int, observer: ModelObserver | None = None) -> None:
         """`max_queued` tasks may wait behind the one that runs."""
         self._model = model
         self._limit = max_queued + 1
+        self._observer = observer or ModelObserver()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._lock = threading.Lock()
         self._jobs: set[Job] = set()
         self._closed = False
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more task may run or wait; one that was cancelled in the queue counts until its turn."""
-        return not self._closed and len(self._jobs) < self._limit
+    def room(self) -> int:
+        """How many more tasks may run or wait; one that was cancelled in the queue counts until its turn."""
+        return 0 if self._closed else self._limit - len(self._jobs)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """The events of the task; closing this generator cancels it. Raises EngineBusy and the model's EngineErrors."""
@@ -75,6 +77,7 @@ class SoloRunner:
         """Send the events of the job; the error that ended it, if one did."""
         try:
             job.cancellation.check()
+            self._observer.observe("queue_seconds", job.age_s)
             with closing(self._model.run(job.task, job.cancellation)) as events:
                 for event in events:
                     job.send(event)

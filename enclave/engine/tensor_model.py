@@ -3,13 +3,15 @@
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from enclave.engine.arrays import ORT_TYPES, to_array, to_tensor
 from enclave.engine.cancellation import Cancellation
-from enclave.engine.errors import InvalidTensor, ModelRejected, WrongTask
+from enclave.engine.errors import InvalidTensor, ModelRejected, TooLong, WrongTask
 from enclave.engine.sessions import Port, inputs, open_session, outputs, run_session
 from strongroom.protocol.catalogue import ModelManifest
+from strongroom.protocol.constants import MAX_CHUNK_BYTES
 from strongroom.protocol.payloads import Event, InferTask, Outputs, Task
 from strongroom.protocol.tensors import Tensor
 
@@ -24,9 +26,9 @@ MAX_NAME_CHARACTERS = 128
 class TensorModel:
     """A graph whose inputs and outputs are dense tensors of the protocol's dtypes."""
 
-    def __init__(self, session: "InferenceSession") -> None:
-        """Check the ports' names and dtypes; raise ModelRejected."""
-        self._session = session
+    def __init__(self, session: "InferenceSession", *, finite_inputs: bool = False) -> None:
+        """Check the ports' names and dtypes; raise ModelRejected. `finite_inputs` refuses NaN and infinities."""
+        self._session, self._finite_inputs = session, finite_inputs
         self._inputs = inputs(session)
         for port in [*self._inputs.values(), *outputs(session).values()]:
             if len(port.name) > MAX_NAME_CHARACTERS:
@@ -37,15 +39,19 @@ class TensorModel:
     @classmethod
     def load(cls, manifest: ModelManifest, files: Mapping[str, bytes], threads: int) -> "TensorModel":
         """Load a package of task "infer"; raise ModelRejected."""
-        return cls(open_session(files[manifest.graph], threads=threads, files=files))
+        session = open_session(files[manifest.graph], threads=threads, files=files)
+        return cls(session, finite_inputs=manifest.infer is not None and manifest.infer.finite_inputs)
 
     def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
-        """Yield one Outputs; raise WrongTask, InvalidTensor, InferenceFailed, and Cancelled before it starts."""
+        """Yield one Outputs; raise WrongTask, InvalidTensor, TooLong, InferenceFailed, and Cancelled."""
         if not isinstance(task, InferTask):
             raise WrongTask("this model takes infer tasks only")
         feeds = check_inputs(self._inputs, task.tensors)
-        cancellation.check()
-        found = run_session(self._session, feeds)
+        if self._finite_inputs:
+            require_finite(feeds)
+        found = run_session(self._session, feeds, cancellation)
+        if (size := sum(array.nbytes for array in found.values())) > MAX_CHUNK_BYTES:  # before any of it is copied
+            raise TooLong(f"expected outputs of at most {MAX_CHUNK_BYTES} bytes, got {size}")
         yield Outputs({name: to_tensor(array) for name, array in found.items()})
 
 
@@ -62,6 +68,13 @@ def check_inputs(ports: Mapping[str, Port], tensors: Mapping[str, Tensor]) -> di
         raise InvalidTensor(f"expected {len(ports)} inputs, got {len(tensors)}")
     symbols: dict[str, int] = {}
     return {name: _check(port, tensors[name], symbols) for name, port in ports.items()}
+
+
+def require_finite(feeds: Mapping[str, NDArray[Any]]) -> None:
+    """Raise InvalidTensor for NaN or an infinity among the numbers."""
+    for name, array in feeds.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InvalidTensor(f"{name}: expected finite numbers, got NaN or an infinity")
 
 
 def _check(port: Port, tensor: Tensor, symbols: dict[str, int]) -> NDArray[Any]:

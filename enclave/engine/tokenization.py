@@ -2,21 +2,24 @@
 
 A tokenizer.json finds its added tokens ("<|im_end|>") anywhere in a text, so a user could close a turn and open
 another. Each tokenizer is therefore loaded twice: `full` as it is, for the template's own text and for decoding, and
-`plain` without its added tokens, for everything a client wrote. Text is text then, and a token list that still holds a
-control token (a vocabulary may contain one as an ordinary entry) is refused.
+`plain` without its added tokens, but for runs of white space, for everything a client wrote. Text is text then, and a
+token list that still holds a control token (a vocabulary may contain one as an ordinary entry) is refused.
 """
 
 from typing import Any, NamedTuple
 
 import msgspec
+from tokenizers import Encoding
 from tokenizers import Tokenizer as HFTokenizer
+from tokenizers.models import BPE
 
 from enclave.engine.errors import InvalidRequest, ModelRejected, TooLong
+from enclave.engine.token_bytes import spelled_bytes
 
 MAX_CHARACTERS_PER_TOKEN = 16
 """Texts of more than this many characters per token of context are refused before they are tokenised."""
 
-_MAX_PENDING_TOKENS = 16
+_SHORT_CHARACTERS = 4 << 10
 
 
 class ControlSpan(NamedTuple):
@@ -27,44 +30,73 @@ class ControlSpan(NamedTuple):
     end: int
 
 
+class EncodedText(NamedTuple):
+    """A text and its tokens, each with the characters [start, end) of the text that it stands for.
+
+    Tokens of the frame have (0, 0); tokens that each hold a part of one character all have that character.
+    """
+
+    text: str
+    tokens: list[int]
+    characters: list[tuple[int, int]]
+
+
 class Tokenizer:
     """A tokenizer of the `tokenizers` library; not thread-safe, each model owns one."""
 
-    def __init__(self, full: HFTokenizer, plain: HFTokenizer, control: frozenset[int]) -> None:
+    def __init__(self, full: HFTokenizer, plain: HFTokenizer, control: frozenset[int], unknown: int | None) -> None:
+        """`unknown` stands for text without tokens: for that it may come, though it be a control token."""
         self._full = full
         self._plain = plain
         self._control = control
+        self._unknown = unknown
+        self._special = {token for token, added in full.get_added_tokens_decoder().items() if added.special}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Tokenizer":
-        """Load a tokenizer.json; raise ModelRejected."""
+        """Load a tokenizer.json, and try it; raise ModelRejected."""
         try:
             document = msgspec.json.decode(data, type=dict[str, Any])
             added: list[dict[str, Any]] = document.get("added_tokens") or []
-            unknown = document["model"].get("unk_token")
-            control = [token for token in added if _is_control(token, unknown)]
-            kept = [token for token in added if not _is_control(token, unknown)]
-            plain = msgspec.json.encode(document | {"added_tokens": kept})
-            ids = frozenset(int(token["id"]) for token in control)
-            return cls(_load(data), _load(plain), ids)
-        except Exception as error:
+            spaces = [token for token in added if token["content"].isspace()]
+            control = frozenset(int(token["id"]) for token in added if token not in spaces)
+            full, plain = _load(data), _load(msgspec.json.encode(document | {"added_tokens": spaces}))
+            tokenizer = cls(full, plain, control, _unknown(document["model"], full))
+            tokenizer.encode_text("", frame=True)
+            return tokenizer
+        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
             raise ModelRejected(f"tokenizer: expected a tokenizer.json, got {type(error).__name__}") from None
 
     @property
     def ids(self) -> int:
-        """One more than the highest token id, added tokens included."""
-        return max(self._full.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        """One more than the highest token id, added tokens and the frame's included."""
+        vocabulary = self._full.get_vocab(with_added_tokens=True).values()
+        return max([*vocabulary, *self._plain.encode("").ids], default=-1) + 1
 
     def encode_text(self, text: str, *, frame: bool = False) -> list[int]:
         """The tokens of a text in which nothing is control; `frame` adds what the model puts around it ([CLS], [SEP]).
 
         Raises InvalidRequest if the text still yields a control token.
         """
-        encoding = self._plain.encode(text, add_special_tokens=frame)
+        return self._written(text, frame).ids
+
+    def encode(self, text: str, *, frame: bool) -> EncodedText:
+        """As `encode_text`, with the characters of each token."""
+        encoding = self._written(text, frame)
+        return EncodedText(text, encoding.ids, encoding.offsets)
+
+    def _written(self, text: str, frame: bool) -> Encoding:
+        encoding = self._encoding(text, frame)
         written = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        if any(token in self._control for token, added in written if not added):
+        if any(token in self._control and token != self._unknown for token, added in written if not added):
             raise InvalidRequest("expected plain text, got text that this model reads as a control token; reword it")
-        return encoding.ids
+        return encoding
+
+    def _encoding(self, text: str, frame: bool) -> Encoding:
+        """Of a long text without Python's lock, for which all threads would wait; getting it back takes time too."""
+        if len(text) <= _SHORT_CHARACTERS:
+            return self._plain.encode(text, add_special_tokens=frame)
+        return self._plain.encode_batch([text], add_special_tokens=frame)[0]
 
     def control_spans(self, text: str) -> list[ControlSpan]:
         """The control tokens of a text of the model's own (its rendered template), in order."""
@@ -72,9 +104,19 @@ class Tokenizer:
         found = zip(encoding.ids, encoding.offsets, strict=True)
         return [ControlSpan(token, *span) for token, span in found if token in self._control]
 
+    def is_silent(self, token: int) -> bool:
+        """Whether the token has no text, whatever is around it: a special one, or none of the vocabulary."""
+        return token in self._special or self._full.id_to_token(token) is None
+
     def decode(self, tokens: list[int]) -> str:
         """The text of the tokens; control tokens have none."""
         return self._full.decode(tokens, skip_special_tokens=True)
+
+    def bytes_of(self, token: int, before: list[int]) -> bytes:
+        """What the token adds to the text of those before it, in UTF-8; a part of a character may be all it holds."""
+        if "\ufffd" in self.decode([token]):
+            return spelled_bytes(self._full.id_to_token(token) or "")
+        return self.decode([*before, token])[len(self.decode(before)) :].encode()
 
 
 def check_length(characters: int, context_tokens: int) -> None:
@@ -83,48 +125,19 @@ def check_length(characters: int, context_tokens: int) -> None:
         raise TooLong(f"expected at most {limit} characters, got {characters}; shorten the text")
 
 
-def _is_control(token: dict[str, Any], unknown: str | None) -> bool:
-    """All added tokens are, but for runs of white space, and for the one that stands for unknown text."""
-    return not token["content"].isspace() and token["content"] != unknown
+def _unknown(model: dict[str, Any], tokenizer: HFTokenizer) -> int | None:
+    """The token for text that has none: most models name its entry in the vocabulary, Unigram the entry's place."""
+    entry: str | None = model.get("unk_token")
+    place: int | None = model.get("unk_id")
+    return place if entry is None else tokenizer.token_to_id(entry)
 
 
 def _load(data: bytes) -> HFTokenizer:
     tokenizer = HFTokenizer.from_buffer(data)
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if isinstance(tokenizer.model, BPE):
+        tokenizer.model.dropout = None  # leaves out merges at random, for training
     if resize := getattr(tokenizer.model, "_resize_cache", None):
         resize(0)  # BPE and Unigram remember the words they met, across requests
     return tokenizer
-
-
-class StreamDecoder:
-    """Generated tokens to pieces of text that never split a character over two pieces.
-
-    Invalid UTF-8 comes out as U+FFFD, as in `Tokenizer.decode`.
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._context: list[int] = []  # the tokens of the piece before: decoders look back at them for spaces
-        self._pending: list[int] = []
-
-    def push(self, token: int) -> str:
-        """The text that this token completes: empty while a character is unfinished."""
-        self._pending.append(token)
-        text = self._text()
-        if text.endswith("\ufffd") and len(self._pending) < _MAX_PENDING_TOKENS:
-            return ""
-        return self._emit(text)
-
-    def flush(self) -> str:
-        """What is left at the end, an unfinished character as U+FFFD."""
-        return self._emit(self._text())
-
-    def _text(self) -> str:
-        before = self._tokenizer.decode(self._context)
-        return self._tokenizer.decode(self._context + self._pending)[len(before) :]
-
-    def _emit(self, text: str) -> str:
-        if text:
-            self._context, self._pending = self._pending, []
-        return text

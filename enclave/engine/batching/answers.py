@@ -1,41 +1,41 @@
-"""Where vectors meet the requests that wait for them."""
+"""Where the parts of answers meet the requests that wait for them."""
 
 from collections.abc import Iterable, Sequence
+from typing import Generic
 
-import numpy as np
-from numpy.typing import NDArray
-
-from enclave.engine.arrays import to_tensor
+from enclave.engine.batching.heads.head import Head, Part
 from enclave.engine.batching.requests import Request, Row
 from enclave.engine.errors import EngineError, InferenceFailed
 from enclave.engine.jobs import Job
-from strongroom.protocol.payloads import Embeddings
+from strongroom.protocol.payloads import Event
 
 
-class Answers:
-    """For each request its job, and one vector of `dimensions` for each of its texts; one caller at a time."""
+class Answers(Generic[Part]):
+    """For each request its job, and the part of each of its texts, or why it has none; one caller at a time."""
 
-    def __init__(self, dimensions: int) -> None:
-        self._dimensions = dimensions
-        self._open: dict[Request, tuple[Job, NDArray[np.float32]]] = {}
+    def __init__(self, head: Head[Part]) -> None:
+        self._head = head
+        self._open: dict[Request, tuple[Job, dict[int, Part | EngineError]]] = {}
 
     def open(self, request: Request, job: Job) -> None:
         """Begin the answer to a request, which goes to the job."""
-        self._open[request] = job, np.zeros((len(request.texts), self._dimensions), dtype=np.float32)
+        self._open[request] = job, {}
 
-    def fill(self, rows: Sequence[Row], vectors: NDArray[np.float32]) -> None:
-        """Copy each row's vector to its place; those of requests that ended meanwhile are dropped."""
-        for row, vector in zip(rows, vectors, strict=True):
+    def fill(self, rows: Sequence[Row], parts: Sequence[Part | EngineError]) -> None:
+        """Put each row's part in its place; those of requests that ended meanwhile are dropped."""
+        for row, part in zip(rows, parts, strict=True):
             if found := self._open.get(row.request):
-                found[1][row.index] = vector
+                found[1][row.index] = part
 
     def send(self, requests: Iterable[Request]) -> None:
-        """Send the answers of these requests, in bytes of their own."""
+        """Send the answers of these requests, all of whose texts have run."""
         for request in requests:
-            job, vectors = self._open[request]
-            job.send(Embeddings(to_tensor(vectors)))
-            job.send(None)
-            del self._open[request]
+            job, parts = self._open.pop(request)
+            try:
+                job.send(self._event([parts[index] for index in range(len(request.texts))]))
+                job.send(None)
+            except Exception as error:
+                job.send(_failure(error))
 
     def fail(self, requests: Iterable[Request], error: BaseException) -> None:
         """Send each of the requests that still wait an error of its own: a shared one would hold, by its traceback,
@@ -48,6 +48,15 @@ class Answers:
     def drop(self, request: Request) -> None:
         """Forget a request whose caller left."""
         self._open.pop(request, None)
+
+    def _event(self, parts: Sequence[Part | EngineError]) -> Event:
+        """The answer; raise the first of its errors, or the head's."""
+        good: list[Part] = []
+        for part in parts:
+            if isinstance(part, EngineError):
+                raise part
+            good.append(part)
+        return self._head.event(good)
 
 
 def _failure(error: BaseException) -> EngineError:

@@ -55,7 +55,7 @@ class Bucket:
         batch: list[Row] = []
         longest = 0
         while (row := self._first()) is not None:
-            longest = max(longest, len(row.tokens))
+            longest = max(longest, row.tokens)
             if batch and (len(batch) + 1) * longest > MAX_BATCH_TOKENS:
                 break
             batch.append(row)
@@ -94,7 +94,7 @@ class Buckets:
     def add(self, rows: Iterable[Row]) -> None:
         """Put each row into the bucket of its length."""
         for row in rows:
-            width = width_of(len(row.tokens))
+            width = width_of(row.tokens)
             key = (width, None if self._shared else row.request)
             self._buckets.setdefault(key, Bucket(width)).add(row)
 

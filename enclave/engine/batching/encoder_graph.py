@@ -1,6 +1,7 @@
-"""An encoder graph: token lists in, one vector per token out."""
+"""An encoder graph: token lists in, numbers for each text or token out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,20 +21,31 @@ _TYPES = "token_type_ids"
 class EncoderGraph:
     """Inputs input_ids, attention_mask and, where the graph has it, token_type_ids, int64 [b, s].
 
-    Output: last_hidden_state float32 [b, s, dimensions].
+    One output, float32 [b, width] or [b, s, width].
     """
 
-    def __init__(self, session: "InferenceSession", dimensions: int) -> None:
+    def __init__(self, session: "InferenceSession", output: Port) -> None:
         """Check the ports; raise ModelRejected."""
         found = inputs(session)
         self._session = session
+        self._output = output
         self._names = [*_NAMES, _TYPES] if _TYPES in found else list(_NAMES)
         require_ports(found, [Port(name, *_TOKENS) for name in self._names])
-        hidden = Port("last_hidden_state", "tensor(float)", (None, None, dimensions))
-        require_ports(outputs(session), [hidden])
+        require_ports(outputs(session), [output])
 
-    def run(self, texts: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Hidden states float32 [texts, longest, dimensions] and mask int64 [texts, longest]; raise InferenceFailed."""
+    @contextmanager
+    def run(self, texts: Sequence[Sequence[int]]) -> Iterator[list[NDArray[np.float32]]]:
+        """For each text its own numbers, [width] or [its tokens, width]; raise InferenceFailed.
+
+        They are zeros when the block ends.
+        """
+        numbers = self._run(texts)
+        try:
+            yield [own[: len(text)] if numbers.ndim == 3 else own for own, text in zip(numbers, texts, strict=True)]
+        finally:
+            numbers.fill(0)
+
+    def _run(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         shape = (len(texts), max(1, *map(len, texts)))
         tokens, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         for row, text in enumerate(texts):
@@ -46,4 +58,11 @@ class EncoderGraph:
             raise InferenceFailed("expected a graph that takes the tokens of its tokenizer, got another") from None
         finally:
             tokens.fill(0)
-        return found["last_hidden_state"], mask
+        return self._checked(found[self._output.name], shape)
+
+    def _checked(self, numbers: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Of another shape than declared, onnxruntime only warns; and a text would get the numbers of another."""
+        *axes, width = self._output.shape
+        if numbers.shape != (*shape[: len(axes)], width):
+            raise InferenceFailed("expected numbers for each of the texts, got a tensor of another shape")
+        return numbers

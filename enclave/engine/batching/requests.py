@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from enclave.engine.tokenization import EncodedText
+
 
 @dataclass(eq=False)
 class Request:
@@ -15,6 +17,8 @@ class Request:
     """How many of the texts were handed out to be tokenised."""
     ready: int = 0
     """Rows that wait for a batch."""
+    batches: int = 0
+    """Batches that rows of it were given out to."""
     unfinished: int = 0
     """Texts whose row has not run."""
 
@@ -24,8 +28,13 @@ class Request:
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """One tokenised text: what it belongs to, its index among the texts, its tokens."""
+    """One tokenised text: what it belongs to, and its index among the texts."""
 
     request: Request
     index: int
-    tokens: Sequence[int]
+    text: EncodedText
+
+    @property
+    def tokens(self) -> int:
+        """Its length."""
+        return len(self.text.tokens)

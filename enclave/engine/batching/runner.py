@@ -5,40 +5,40 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Generic, NamedTuple, Protocol
 
 from enclave.engine.batching.answers import Answers
+from enclave.engine.batching.heads.head import Head, Part
 from enclave.engine.batching.intake import Turn
 from enclave.engine.batching.requests import Request, Row
 from enclave.engine.batching.scheduler import Scheduler
-from enclave.engine.errors import EngineBusy, WrongTask
+from enclave.engine.errors import EngineBusy, EngineError, WrongTask
 from enclave.engine.jobs import Job
-from strongroom.protocol.payloads import EmbedTask, Event, Task
+from enclave.engine.observation import ModelObserver
+from enclave.engine.tokenization import EncodedText
+from strongroom.protocol.payloads import Event, Task
 
 MAX_REQUESTS = 256
 MAX_TEXTS = 4096
 DEADLINE_S = 10.0
 
 
-class Model(Protocol):
+class Model(Protocol[Part]):
     """What a batch runner runs, from several threads at a time."""
 
     @property
-    def dimensions(self) -> int:
-        """The width of a vector."""
+    def head(self) -> Head[Part]:
+        """Which tasks the model takes, and what their answers are."""
 
     @property
     def depends_on_batch(self) -> bool:
-        """Whether a text's vector depends on the texts it is run with: two requests then never share a batch."""
+        """Whether the part of a text depends on the texts it is run with: two requests then never share a batch."""
 
-    def encode(self, index: int, text: str) -> list[int]:
-        """The tokens of the text, which is its request's text of that index; raise an EngineError."""
+    def encode(self, index: int, text: str) -> EncodedText:
+        """The text, which is its request's text of that index, with its tokens; raise an EngineError."""
 
-    def embed(self, texts: Sequence[Sequence[int]], *, alone: bool) -> NDArray[np.float32]:
-        """One vector for each text, float32 [texts, dimensions]; `alone`: no other batch is under way."""
+    def run(self, texts: Sequence[EncodedText], *, alone: bool) -> Sequence[Part | EngineError]:
+        """For each text its part of an answer, or why it has none; `alone`: no other batch is under way."""
 
 
 class _Batch(NamedTuple):
@@ -46,7 +46,7 @@ class _Batch(NamedTuple):
     alone: bool
 
 
-class BatchRunner:
+class BatchRunner(Generic[Part]):
     """Runs the texts of many requests together, by `workers` threads.
 
     A thread works as long as the scheduler has a step for it: a turn of the tokenizer, or a batch.
@@ -54,39 +54,42 @@ class BatchRunner:
 
     def __init__(
         self,
-        model: Model,
+        model: Model[Part],
         *,
         workers: int,
         max_requests: int = MAX_REQUESTS,
         max_texts: int = MAX_TEXTS,
         deadline_s: float = DEADLINE_S,
         clock: Callable[[], float] = time.monotonic,
+        observer: ModelObserver | None = None,
     ) -> None:
         """A request of which no text has run `deadline_s` seconds after it came, by `clock`, gets EngineBusy."""
         shared = not model.depends_on_batch
         self._model = model
         self._workers = workers
         self._deadline_s, self._clock = deadline_s, clock
+        self._observer = observer or ModelObserver()
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="batch")
         self._lock = threading.Lock()  # over everything below
         self._scheduler = Scheduler(max_requests=max_requests, max_texts=max_texts, shared=shared)
-        self._answers = Answers(model.dimensions)
+        self._answers = Answers(model.head)
         self._awake = 0
         self._batches = 0
         self._closed = False
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more request may wait; one of many texts may be refused all the same."""
-        return not self._closed and self._scheduler.has_room
+    def room(self) -> int:
+        """How many more requests may wait, of as many texts as a request can have."""
+        with self._lock:
+            return 0 if self._closed else self._scheduler.room
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
-        """One Embeddings; closing this generator cancels the task.
+        """One event, the head's; closing this generator cancels the task.
 
         Raises WrongTask, EngineBusy, InvalidRequest, TooLong, InferenceFailed.
         """
-        if not isinstance(task, EmbedTask):
-            raise WrongTask("this model takes embed tasks only")
+        if not isinstance(task, kind := self._model.head.task):
+            raise WrongTask(f"this model takes {kind.__struct_config__.tag} tasks only")
         job, request = Job(task), Request(task.texts, self._clock() + self._deadline_s)
         self._admit(request, job)
         try:
@@ -122,9 +125,14 @@ class BatchRunner:
             self._pool.submit(self._work)
 
     def _work(self) -> None:
-        while (step := self._next()) is not None:
-            self._do(step)
-            del step  # a thread that sleeps holds nobody's texts
+        try:
+            while (step := self._next()) is not None:
+                self._do(step)
+                del step  # a thread that sleeps holds nobody's texts
+        except BaseException as error:  # memory can be short anywhere, while another model takes what there is
+            with self._lock:
+                self._awake -= 1
+                self._end(self._scheduler.requests(), error)
 
     def _next(self) -> Turn | _Batch | None:
         """The next step of this thread, after waking another for what is left; None sends this one to sleep."""
@@ -141,15 +149,22 @@ class BatchRunner:
     def _next_batch(self) -> _Batch | None:
         if not (rows := self._scheduler.next_batch()):
             return None
+        self._observe(rows)
         self._batches += 1
         return _Batch(rows, alone=self._batches == 1 and not self._scheduler.has_work)
+
+    def _observe(self, rows: list[Row]) -> None:
+        """Count the requests that begin with these rows."""
+        for request in {row.request for row in rows if row.request.batches == 1}:
+            self._observer.observe("queue_seconds", self._clock() - request.deadline_s + self._deadline_s)
+            self._observer.observe("batch_texts", len(rows))
 
     def _do(self, step: Turn | _Batch) -> None:
         try:
             if isinstance(step, Turn):
                 self._tokenize(step)
             else:
-                self._embed(step)
+                self._run_batch(step)
         except BaseException as error:  # also the panics of native libraries, which are no Exceptions
             with self._lock:
                 self._end([step.request] if isinstance(step, Turn) else {row.request for row in step.rows}, error)
@@ -160,14 +175,14 @@ class BatchRunner:
         with self._lock:
             self._scheduler.put(turn.request, rows)
 
-    def _embed(self, batch: _Batch) -> None:
+    def _run_batch(self, batch: _Batch) -> None:
         try:
-            vectors = self._model.embed([row.tokens for row in batch.rows], alone=batch.alone)
+            parts = self._model.run([row.text for row in batch.rows], alone=batch.alone)
         finally:
             with self._lock:
                 self._batches -= 1
         with self._lock:
-            self._answers.fill(batch.rows, vectors)
+            self._answers.fill(batch.rows, parts)
             self._answers.send(self._scheduler.finish(batch.rows))
 
     def _end(self, requests: Collection[Request], error: BaseException) -> None:

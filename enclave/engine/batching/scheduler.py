@@ -12,6 +12,7 @@ from enclave.engine.batching.buckets import Buckets
 from enclave.engine.batching.intake import Intake, Turn
 from enclave.engine.batching.requests import Request, Row
 from enclave.engine.errors import EngineBusy
+from strongroom.protocol.payloads import MAX_TEXTS
 
 
 class Scheduler:
@@ -32,9 +33,9 @@ class Scheduler:
         return len(self._requests)
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more request may wait, if its texts are few."""
-        return len(self._requests) < self._max_requests
+    def room(self) -> int:
+        """How many more requests may wait, of as many texts as a request can have."""
+        return min(self._max_requests - len(self), (self._max_texts - self._waiting_texts()) // MAX_TEXTS)
 
     @property
     def has_work(self) -> bool:
@@ -43,11 +44,10 @@ class Scheduler:
 
     def add(self, request: Request) -> None:
         """Take the request; raise EngineBusy if it is one too many, or its texts are."""
-        if not self.has_room:
+        if len(self) >= self._max_requests:
             limit = self._max_requests
             raise EngineBusy(f"expected at most {limit} requests for this model at a time; try again later")
-        texts = sum(known.unfinished for known in self._requests) + request.unfinished
-        if texts > self._max_texts:
+        if (texts := self._waiting_texts() + request.unfinished) > self._max_texts:
             raise EngineBusy(f"expected at most {self._max_texts} texts to wait, got {texts}; try again later")
         self._requests[request] = None
         self._not_begun[request] = None
@@ -76,6 +76,7 @@ class Scheduler:
         batch = self._buckets.take()
         for request, rows in Counter(row.request for row in batch).items():
             self._not_begun.pop(request, None)
+            request.batches += 1
             request.ready -= rows
             if not request.ready:
                 self._intake.add(request)
@@ -98,3 +99,6 @@ class Scheduler:
             self._not_begun.pop(request, None)
             self._intake.drop(request)
             self._buckets.drop(request)
+
+    def _waiting_texts(self) -> int:
+        return sum(request.unfinished for request in self._requests)

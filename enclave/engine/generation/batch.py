@@ -31,6 +31,12 @@ class Batch:
         self._rows.join(conversation)
         self._reading.append(conversation)
 
+    def clear(self) -> None:
+        """Forget all conversations, and clear all rows."""
+        self._rows, self._reading = Rows(self._graph.cache), deque()
+        for row in range(self._graph.rows):
+            self._graph.forget(row)
+
     def step(self) -> list[Conversation]:
         """Run one chunk of one prompt and one token of all that decode; return those that ended, their rows cleared.
 

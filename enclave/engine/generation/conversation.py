@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.generation.answer import Answer
-from enclave.engine.generation.logprobs import TokenLogprobs, token_logprobs
+from enclave.engine.generation.constraint import Constraint
+from enclave.engine.generation.logprobs import token_logprob
 from enclave.engine.generation.sampling import Sampler
-from strongroom.protocol.payloads import Event, Generation, GenerationEnd, TextDelta
+from strongroom.protocol.payloads import Event, Generation, GenerationEnd, TextDelta, TokenLogprob
 
 
 class Listener(Protocol):
@@ -26,7 +27,14 @@ class Listener(Protocol):
 class Conversation:
     """Tokens go to the graph by `take`, logits come back by `accept`; nothing here knows of other conversations."""
 
-    def __init__(self, listener: Listener, prompt: Sequence[int], options: Generation, answer: Answer) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        prompt: Sequence[int],
+        options: Generation,
+        answer: Answer,
+        constraint: Constraint | None = None,
+    ) -> None:
         self.listener = listener
         self.length = 0
         """Tokens in the KV cache."""
@@ -38,6 +46,7 @@ class Conversation:
         self._sampler = Sampler(options)
         self._alternatives = options.logprobs
         self._answer = answer
+        self._constraint = constraint
 
     @property
     def pending_tokens(self) -> int:
@@ -53,8 +62,8 @@ class Conversation:
     def accept(self, logits: NDArray[np.float32]) -> None:
         """Choose a token by the logits [vocabulary] after the last one taken, and send what it says."""
         try:
-            token = self._sampler.next(logits)
-            self._say(token, self._logprobs(logits, token))
+            token = self._choose(logits)
+            self._say(token, self._logprob(logits, token))
         except BaseException as error:  # also the panics of native libraries, which are no Exceptions
             self.fail(error)
 
@@ -76,14 +85,23 @@ class Conversation:
             self.failure = InferenceFailed(f"expected the model to finish, got {type(error).__name__}")
         self.ended = True
 
-    def _say(self, token: int, logprobs: TokenLogprobs | None) -> None:
-        piece = self._answer.push(token, logprobs)
-        if piece.text:
-            self.listener.send(TextDelta(piece.text))
+    def _choose(self, logits: NDArray[np.float32]) -> int:
+        if self._constraint is None:
+            return self._sampler.next(logits)
+        token = self._sampler.next(self._constraint.masked(logits))
+        self._constraint.push(token)
+        return token
+
+    def _say(self, token: int, logprob: TokenLogprob | None) -> None:
+        piece = self._answer.push(token, logprob)
+        if piece.text or piece.logprobs:
+            self.listener.send(TextDelta(piece.text, piece.logprobs or None))
         if self._answer.finish:
             self.listener.send(GenerationEnd(self._answer.finish, self._prompt_tokens, self._answer.tokens))
             self.ended = True
         self._pending = [token]
 
-    def _logprobs(self, logits: NDArray[np.float32], token: int) -> TokenLogprobs | None:
-        return None if self._alternatives is None else token_logprobs(logits, token, self._alternatives)
+    def _logprob(self, logits: NDArray[np.float32], token: int) -> TokenLogprob | None:
+        if self._alternatives is None:
+            return None
+        return token_logprob(logits, token, self._alternatives, self._answer.bytes_of)

@@ -1,34 +1,25 @@
 """Log probabilities of tokens, before temperature, top_k and top_p."""
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class TokenLogprob(NamedTuple):
-    """A token and its natural logarithm of probability."""
-
-    token: int
-    logprob: float
+from strongroom.protocol.payloads import LEAST_LOGPROB, Alternative, TokenLogprob
 
 
-class TokenLogprobs(NamedTuple):
-    """A token of the answer, and the likeliest tokens of its place, best first."""
+def token_logprob(
+    logits: NDArray[np.float32], token: int, count: int, bytes_of: Callable[[int], bytes]
+) -> TokenLogprob:
+    """From the raw logits [vocabulary]: log-softmax in float32, of the token and of the `count` likeliest.
 
-    chosen: TokenLogprob
-    likeliest: tuple[TokenLogprob, ...]
-
-
-def token_logprobs(logits: NDArray[np.float32], token: int, count: int) -> TokenLogprobs:
-    """From the raw logits [vocabulary]: log-softmax in float32, of the token and of the `count` likeliest."""
+    The likeliest come best first, of equal ones the lower token; `bytes_of` gives a token's text.
+    """
     with np.errstate(over="ignore", under="ignore"):
         shifted = logits - logits.max()
-        logprobs = shifted - np.log(np.exp(shifted).sum())
+        logprobs = np.maximum(shifted - np.log(np.exp(shifted).sum()), np.float32(LEAST_LOGPROB))
     count = min(count, len(logits))
     found = np.argpartition(logprobs, -count)[len(logits) - count :]
     ordered = found[np.lexsort((found, -logprobs[found]))]
-    return TokenLogprobs(
-        TokenLogprob(token, float(logprobs[token])),
-        tuple(TokenLogprob(int(index), float(logprobs[index])) for index in ordered),
-    )
+    top = [Alternative(bytes_of(int(index)), float(logprobs[index])) for index in ordered]
+    return TokenLogprob(bytes_of(token), float(logprobs[token]), top)

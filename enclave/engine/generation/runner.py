@@ -12,6 +12,7 @@ from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.conversation import Listener
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.jobs import Job
+from enclave.engine.observation import ModelObserver
 from strongroom.protocol.payloads import Event, Task
 
 
@@ -22,11 +23,12 @@ class SlotRunner:
     max_tokens.
     """
 
-    def __init__(self, model: LanguageModel, max_queued: int) -> None:
+    def __init__(self, model: LanguageModel, max_queued: int, observer: ModelObserver | None = None) -> None:
         """`max_queued` tasks may wait behind those that have a row."""
         self._model = model
         self._batch = Batch(model.graph)
         self._limit = model.graph.rows + max_queued
+        self._observer = observer or ModelObserver()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._lock = threading.Lock()
         self._jobs: set[Listener] = set()
@@ -35,9 +37,9 @@ class SlotRunner:
         self._closed = False
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more task may run or wait; one that was cancelled counts until the next step."""
-        return not self._closed and len(self._jobs) < self._limit
+    def room(self) -> int:
+        """How many more tasks may run or wait; one that was cancelled counts until the next step."""
+        return 0 if self._closed else self._limit - len(self._jobs)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """The events of the task; closing this generator cancels it.
@@ -73,10 +75,25 @@ class SlotRunner:
     def _work(self) -> None:
         """Steps, until nobody waits for any."""
         while self._has_work():
-            self._drop_cancelled()
-            self._start_next()
-            for conversation in self._batch.step():
-                self._end(conversation.listener, conversation.failure)
+            try:
+                self._step()
+            except BaseException as error:  # memory can be short anywhere, while another model takes what there is
+                self._fail_all(type(error).__name__)
+
+    def _step(self) -> None:
+        self._drop_cancelled()
+        self._start_next()
+        for conversation in self._batch.step():
+            self._end(conversation.listener, conversation.failure)
+
+    def _fail_all(self, cause: str) -> None:
+        """End all tasks, each with an error of its own: of no row is it known what is in it."""
+        self._batch.clear()
+        with self._lock:
+            jobs = list(self._jobs)
+            self._waiting.clear()
+        for job in jobs:
+            self._end(job, InferenceFailed(f"expected the model to finish, got {cause}"))
 
     def _has_work(self) -> bool:
         with self._lock:
@@ -100,6 +117,8 @@ class SlotRunner:
             if not self._waiting:
                 return
             job = self._waiting.popleft()
+        self._observer.observe("queue_seconds", job.age_s)
+        self._observer.observe("slots_in_use", 1 + len(self._batch))
         try:
             self._batch.join(self._model.start(job.task, job))
         except EngineError as error:

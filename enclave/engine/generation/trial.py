@@ -19,7 +19,9 @@ def require_appending(graph: DecoderGraph) -> None:
     try:
         logits = np.concatenate(_alone(graph))
     except InferenceFailed as error:
-        raise ModelRejected(f"graph: expected a decoder that appends in place: {error}") from None
+        raise ModelRejected(
+            f"graph: expected a decoder that appends in place, for each of its {graph.vocabulary} tokens: {error}"
+        ) from None
     if not np.isfinite(logits).all():
         raise ModelRejected("graph: expected finite logits, got others")
 
@@ -39,12 +41,12 @@ def takes_rows_together(graph: DecoderGraph) -> bool:
 
 
 def _alone(graph: DecoderGraph) -> list[NDArray[np.float32]]:
-    """The logits [1, vocabulary] after each prompt and one token more, in row 0."""
+    """The logits [1, vocabulary] after each prompt and the token behind it, in row 0."""
     found = []
     for prompt in _PROMPTS:
         with _cleared(graph, 1):
             graph.step(0, [prompt], [0])
-            found.append(graph.step(0, [[1]], [len(prompt)]).copy())
+            found.append(graph.step(0, [_next(graph)], [len(prompt)]).copy())
     return found
 
 
@@ -53,7 +55,12 @@ def _together(graph: DecoderGraph) -> NDArray[np.float32]:
     with _cleared(graph, len(_PROMPTS)):
         for row, prompt in enumerate(_PROMPTS):
             graph.step(row, [prompt], [0])
-        return graph.step(0, [[1]] * len(_PROMPTS), [len(prompt) for prompt in _PROMPTS]).copy()
+        return graph.step(0, [_next(graph)] * len(_PROMPTS), [len(prompt) for prompt in _PROMPTS]).copy()
+
+
+def _next(graph: DecoderGraph) -> list[int]:
+    """The token behind each prompt: the last that the logits can name. The graph's embeddings must have it too."""
+    return [graph.vocabulary - 1]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections import ChainMap
 from collections.abc import Callable, Sequence
 from itertools import chain
 from math import prod
-from operator import add, mul, sub
+from operator import add, eq, mul, neg, sub
 from typing import NamedTuple
 
 from enclave.engine.graph_scan.limits import MAX_KEPT_NUMBERS
@@ -63,13 +63,13 @@ def of_node(node: Message, scope: Scope) -> Constant | None:
     if node.text("op_type") == b"Constant":
         return _literal(node)
     follow = _FOLLOWED.get(node.text("op_type"))
-    found = follow(known) if follow is not None and known else None
+    found = follow(known, node) if follow is not None and known else None
     return found if found is not None and _small(found) else Constant()
 
 
 def _small(constant: Constant) -> bool:
-    """Numbers of 64 bits: those of a chain of operators must not grow."""
-    return all(abs(number) < 1 << 63 for number in constant.numbers or ())
+    """Numbers of 32 bits: those of a chain of operators must not grow, nor wrap around in the smaller type."""
+    return all(abs(number) < 1 << 31 for number in constant.numbers or ())
 
 
 def _literal(node: Message) -> Constant:
@@ -82,58 +82,78 @@ def _literal(node: Message) -> Constant:
     return Constant()
 
 
-def _same(operands: Sequence[Constant]) -> Constant:
-    """The operators that change a type or dims, and no number that could be a size."""
+def _reshaped(operands: Sequence[Constant], node: Message) -> Constant:
     return Constant(operands[0].numbers)
 
 
-def _joined(operands: Sequence[Constant]) -> Constant | None:
+def _same(operands: Sequence[Constant], node: Message) -> Constant:
+    return operands[0]
+
+
+def _cast(operands: Sequence[Constant], node: Message) -> Constant | None:
+    """To a type that holds negative numbers too, and others than 0 and 1."""
+    to = next((each.number("i") for each in node.children("attribute") if each.text("name") == b"to"), 0)
+    return operands[0] if to in _FORMATS else None
+
+
+def _joined(operands: Sequence[Constant], node: Message) -> Constant | None:
     lists = [operand.numbers for operand in operands if operand.numbers is not None]
     if len(lists) < len(operands) or sum(map(len, lists)) > MAX_KEPT_NUMBERS:
         return None
     return Constant(tuple(chain.from_iterable(lists)))
 
 
-def _shape(operands: Sequence[Constant]) -> Constant | None:
+def _shape(operands: Sequence[Constant], node: Message) -> Constant | None:
     dims = operands[0].dims
     return None if dims is None else Constant(dims, (len(dims),))
 
 
-def _gathered(operands: Sequence[Constant]) -> Constant | None:
+def _filled(operands: Sequence[Constant], node: Message) -> Constant | None:
+    """ConstantOfShape: all items are its value, or zero."""
+    shape, value = operands[0].numbers, _literal(node).numbers if node.children("attribute") else (0,)
+    if shape is None:
+        return None
+    return Constant(value[:1] * int(prod(shape)) if value and abs(prod(shape)) <= MAX_KEPT_NUMBERS else None, shape)
+
+
+def _gathered(operands: Sequence[Constant], node: Message) -> Constant | None:
     source, indices = operands[0].numbers, operands[-1].numbers
     if source is None or indices is None or not all(0 <= index < len(source) for index in indices):
         return None
     return Constant(tuple(source[int(index)] for index in indices))
 
 
-def _pairwise(operation: Callable[[float, float], float]) -> "_Follow":
-    def follow(operands: Sequence[Constant]) -> Constant | None:
-        left, right = operands[0].numbers, operands[-1].numbers
-        if left is None or right is None or (len(left) != len(right) and min(len(left), len(right)) != 1):
+def _itemwise(arity: int, operation: Callable[..., float]) -> "_Follow":
+    """The operation on each item of so many operands, among which those of one item go with every item."""
+
+    def follow(operands: Sequence[Constant], node: Message) -> Constant | None:
+        lists = [operand.numbers for operand in operands if operand.numbers is not None]
+        longest = max(map(len, lists), default=0)
+        if not len(lists) == len(operands) == arity or any(len(each) not in (1, longest) for each in lists):
             return None
-        longest = max(len(left), len(right))
-        pairs = zip(
-            left * longest if len(left) == 1 else left, right * longest if len(right) == 1 else right, strict=True
-        )
-        return Constant(tuple(operation(*pair) for pair in pairs))
+        return Constant(tuple(map(operation, *(each * longest if len(each) == 1 else each for each in lists))))
 
     return follow
 
 
-def _negative(operands: Sequence[Constant]) -> Constant | None:
-    numbers = operands[0].numbers
-    return None if numbers is None else Constant(tuple(-number for number in numbers))
+def _chosen(condition: float, left: float, right: float) -> float:
+    return left if condition else right
 
 
-_Follow = Callable[[Sequence[Constant]], Constant | None]
+_Follow = Callable[[Sequence[Constant], Message], Constant | None]
 
 _FOLLOWED: dict[bytes, _Follow] = {
-    **dict.fromkeys((b"Identity", b"Cast", b"Unsqueeze", b"Squeeze", b"Reshape"), _same),
+    **dict.fromkeys((b"Unsqueeze", b"Squeeze", b"Reshape"), _reshaped),
+    b"Identity": _same,
+    b"Cast": _cast,
     b"Concat": _joined,
     b"Shape": _shape,
+    b"ConstantOfShape": _filled,
     b"Gather": _gathered,
-    b"Add": _pairwise(add),
-    b"Sub": _pairwise(sub),
-    b"Mul": _pairwise(mul),
-    b"Neg": _negative,
+    b"Add": _itemwise(2, add),
+    b"Sub": _itemwise(2, sub),
+    b"Mul": _itemwise(2, mul),
+    b"Neg": _itemwise(1, neg),
+    b"Equal": _itemwise(2, eq),
+    b"Where": _itemwise(3, _chosen),
 }

@@ -10,7 +10,7 @@ onnxruntime's own bound on folded constants and the probe meet the first two bef
 
 import math
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from itertools import chain
 
 from enclave.engine.graph_scan.constants import Constant, Numbers, Scope, of_node, of_tensor
@@ -30,11 +30,25 @@ def check_expansion(graphs: Sequence[Placed]) -> None:
         scopes.append(scope)
         for tensor in graph.children("initializer"):
             scope[tensor.text("name")] = of_tensor(tensor)
-        for node in graph.children("node"):
-            made = of_node(node, scope)
-            _check(node, scope, constant=made is not None)
-            if made is not None:
-                scope.update(dict.fromkeys(node.texts("output"), made))
+        _check_nodes(graph, scope)
+
+
+def _check_nodes(graph: Message, scope: Scope) -> None:
+    """Check each node, and put what is constant into the scope."""
+    read: set[bytes] = set()
+    for node in graph.children("node"):
+        made = of_node(node, scope)
+        _check(node, scope, constant=made is not None)
+        read.update(node.texts("input"))
+        if made is not None:
+            _define(scope, [name for name in node.texts("output") if name], made, read)
+
+
+def _define(scope: Scope, names: Sequence[bytes], made: Constant, read: Set[bytes]) -> None:
+    """Constants in order: onnxruntime takes nodes in any, and of several constants of one name the last."""
+    if not (read.isdisjoint(names) and scope.maps[0].keys().isdisjoint(names)):
+        raise GraphRejected(Rule.EXPANSION, "expected constants made once and before they are read, got others")
+    scope.update(dict.fromkeys(names, made))
 
 
 def _check(node: Message, scope: Scope, *, constant: bool) -> None:

@@ -7,6 +7,8 @@ from enclave.engine.graph_scan.header import DOMAINS
 from enclave.engine.graph_scan.message import Message
 from enclave.engine.graph_scan.rules import GraphRejected, Rule
 
+_VALUES = {"f", "i", "s", "t", "g", "floats", "ints", "strings", "tensors", "graphs", "tp", "type_protos"}
+
 
 class Placed(NamedTuple):
     """A graph, and the index of the one around it: None for the model's own."""
@@ -33,9 +35,14 @@ def attributes(graph: Message) -> Iterator[Message]:
         yield from node.children("attribute")
 
 
-def check_operators(graph: Message) -> None:
-    """Raise GraphRejected for an operator that is not of onnxruntime's own domains: it would be a custom one."""
+def check_nodes(graph: Message) -> None:
+    """Raise GraphRejected for an operator outside onnxruntime's own domains, or an attribute of several values.
+
+    The first would be a custom one; of the values onnxruntime takes the one that the attribute's type names.
+    """
     for node in graph.children("node"):
         if node.text("domain") not in DOMAINS:
             names = ", ".join(repr(domain.decode()) for domain in DOMAINS)
             raise GraphRejected(Rule.DOMAIN, f"expected one of {names}, got another")
+    if any(len(attribute.counts.keys() & _VALUES) > 1 for attribute in attributes(graph)):
+        raise GraphRejected(Rule.FIELD, "expected one value in an attribute, got several")

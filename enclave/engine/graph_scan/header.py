@@ -13,7 +13,10 @@ IR_VERSIONS: Final = range(3, 14)
 DOMAINS: Final[Mapping[bytes, range]] = MappingProxyType(
     {b"": range(7, 27), b"ai.onnx": range(7, 27), b"ai.onnx.ml": range(1, 6), b"com.microsoft": range(1, 2)}
 )
-"""The domains whose operators we run, each with the versions of its operator set that onnxruntime 1.31 takes."""
+"""The domains whose operators we run, each with the versions of its operator set that onnxruntime 1.31 takes.
+
+It takes `ai.onnx` before 7 too, but has no implementation of many of its operators.
+"""
 
 _CONFIGURATION = (b"ort_config", b"session.", b"ep.", b"optimization.")
 

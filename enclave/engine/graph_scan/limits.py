@@ -6,7 +6,10 @@ MAX_GRAPH_BYTES: Final = (1 << 31) - 1
 """Protobuf's own limit: larger weights lie in files beside the graph."""
 
 MAX_FIELDS: Final = 1 << 21
-"""Fields of all messages together, some seconds of the scan; tree ensembles write their nodes as a million of them."""
+"""Fields of all messages together, packed numbers that are read among them: some seconds of the scan.
+
+Tree ensembles write their nodes as a million of them.
+"""
 
 MAX_DEPTH: Final = 32
 """Nested messages: about ten graphs in graphs. Protobuf and onnxruntime recurse, the scan does not."""

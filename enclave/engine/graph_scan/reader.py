@@ -60,9 +60,7 @@ class _Reader:
 
     def _field(self, message: Message) -> _Frame | None:
         """Read one field; return its frame where a message begins."""
-        self._fields += 1
-        if self._fields > MAX_FIELDS:
-            raise GraphRejected(Rule.COUNT, f"expected at most {MAX_FIELDS} fields, got more")
+        self._spend(1)
         key, self._at = varint(self._data, self._at, self._end)
         field = MESSAGES[message.kind].get(key >> 3)
         if field is None:
@@ -76,6 +74,12 @@ class _Reader:
             return self._open(message, field, field.child, key & 7)
         self._scalar(message, field, key & 7)
         return None
+
+    def _spend(self, fields: int) -> None:
+        """A packed number costs as much as one in a field of its own."""
+        self._fields += fields
+        if self._fields > MAX_FIELDS:
+            raise GraphRejected(Rule.COUNT, f"expected at most {MAX_FIELDS} fields, got more")
 
     def _open(self, message: Message, field: Field, kind: str, wire: int) -> _Frame:
         if wire != LENGTH:
@@ -124,7 +128,9 @@ class _Reader:
                 raise GraphRejected(Rule.WIRE, f"{field.name}: expected whole numbers of bytes, got a part of one")
         _count(message, field, count)
         self._end = stop
-        for _ in range(min(count, MAX_KEPT_NUMBERS)):
+        read = min(count, MAX_KEPT_NUMBERS)
+        self._spend(read)
+        for _ in range(read):
             self._keep(message, field, self._number(wire))
         self._at = stop
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from enclave.engine.graph_scan.expansion import check_expansion
 from enclave.engine.graph_scan.external import check_external, is_external
-from enclave.engine.graph_scan.graphs import Placed, all_graphs, attributes, check_operators
+from enclave.engine.graph_scan.graphs import Placed, all_graphs, attributes, check_nodes
 from enclave.engine.graph_scan.header import check_header
 from enclave.engine.graph_scan.limits import MAX_WEIGHT_FACTOR, SPARE_WEIGHT_BYTES
 from enclave.engine.graph_scan.message import Message
@@ -23,7 +23,7 @@ def scan(graph: bytes, files: Mapping[str, bytes]) -> frozenset[str]:
     check_header(model)
     graphs = all_graphs(model)
     for placed in graphs:
-        check_operators(placed.graph)
+        check_nodes(placed.graph)
     used = _check_tensors(graphs, len(graph), files)
     check_expansion(graphs)
     return used

@@ -45,3 +45,24 @@ def identity(dtype: str, shape: Shape) -> bytes:
 
 def parse(graph: bytes) -> Any:
     return onnx.ModelProto.FromString(graph)
+
+
+def spinning() -> bytes:
+    """A graph that doubles a number as often as its input `times`, int64 [], says."""
+    keep, double = node("Identity", ["go"], ["go_on"]), node("Add", ["x", "x"], ["doubled"])
+    body = helper.make_graph(
+        [keep, double],
+        "body",
+        [port("index", "int64", []), port("go", "bool", []), port("x", "float32", [1])],
+        [port("go_on", "bool", []), port("doubled", "float32", [1])],
+    )
+    one = weight("one", np.ones(1, dtype=np.float32))
+    loop = node("Loop", ["times", "", "one"], ["y"], body=body)
+    return model([loop], [port("times", "int64", [])], [port("y", "float32", [1])], [one])
+
+
+def expanding() -> bytes:
+    """A graph whose output has the shape that its input `shape`, int64 [n], says."""
+    one = weight("one", np.ones(1, dtype=np.float32))
+    expand = node("Expand", ["one", "shape"], ["y"])
+    return model([expand], [port("shape", "int64", [2])], [port("y", "float32", ["a", "b"])], [one])

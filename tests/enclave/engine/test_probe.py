@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from enclave.engine import probe as module
-from enclave.engine.engine import Capacity, Engine
+from enclave.engine.engine import Engine
 from enclave.engine.errors import ModelRejected
 from enclave.engine.graph_scan.scan import scan
+from enclave.engine.loading import Capacity
 from enclave.engine.probe import Limits, probe
 from enclave.engine.probe_child import zeros
 from enclave.engine.probe_order import Outcome
@@ -141,6 +142,13 @@ def test_a_warning_of_memory_is_heard_in_any_flood(before: int, monkeypatch: pyt
         outcome(b"graph")
 
 
+def test_a_warning_of_memory_is_heard_in_any_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "for piece in ('bad', '_al', 'loc'): os.write(2, piece.encode()); time.sleep(0.05)"
+    instead(monkeypatch, f"import os, time\n{said}\nprint('RAN'); raise SystemExit(100)")
+    with pytest.raises(ModelRejected, match="memory"):
+        outcome(b"graph")
+
+
 def test_an_interpreter_without_memory_is_no_outcome() -> None:
     with pytest.raises(ModelRejected, match=r"crash|memory"):
         outcome(identity("float32", [4]), Limits(60 * MIB, cpu_s=2, wall_s=20))
@@ -209,6 +217,24 @@ def test_no_child_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_no_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a request has all memory none comes up: that is no end of the enclave, and no wait without end."""
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", fail)
+    assert outcome(identity("float32", [4])) is Outcome.RAN
+
+
+def test_who_keeps_the_childs_pipes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    instead(monkeypatch, "import os, time\nif os.fork() == 0: time.sleep(3)")
+    begun = time.monotonic()
+    with pytest.raises(ModelRejected, match="crash"):
+        outcome(b"", LIMITS._replace(wall_s=0.3))
+    assert time.monotonic() - begun < 2
 
 
 def test_a_system_without_processes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Sessions load what fits, and say nothing of what they were fed."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,12 @@ def test_a_value_out_of_range_is_an_invalid_tensor_that_is_not_quoted(capfd: pyt
 def test_other_failures_of_the_runtime_are_typed() -> None:
     with pytest.raises(InferenceFailed):
         run_session(open_session(gather(), threads=1), {"x": [object()]})  # type: ignore[dict-item]  # the fault
+
+
+def test_a_session_does_not_keep_the_bytes_that_it_was_opened_from() -> None:
+    """They hold all weights: a model would be in memory twice."""
+    graph = identity("float32", [4])
+    before = sys.getrefcount(graph)
+    session = open_session(graph, threads=1)
+    assert sys.getrefcount(graph) == before
+    assert inputs(session)

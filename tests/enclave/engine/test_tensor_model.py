@@ -1,19 +1,24 @@
 """Tensor models: exactly what onnxruntime says, for exactly what the graph asks."""
 
+import threading
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 
 from enclave.engine.arrays import to_array, to_tensor
 from enclave.engine.cancellation import Cancellation, Cancelled
-from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected, WrongTask
+from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected, TooLong, WrongTask
 from enclave.engine.sessions import open_session
 from enclave.engine.tensor_model import TensorModel
+from strongroom.protocol.catalogue import InferSettings
+from strongroom.protocol.constants import MAX_CHUNK_BYTES
 from strongroom.protocol.payloads import EmbedTask, InferTask, Outputs
 from strongroom.protocol.tensors import ITEM_BYTES, DType, Tensor
-from tests.enclave.engine.graphs import identity, model, node, port
+from tests.enclave.engine.graphs import expanding, identity, model, node, port, spinning
 from tests.enclave.engine.packages import Package
 
 X = Tensor("float32", [1, 4], bytes(16))
@@ -70,6 +75,12 @@ def test_one_symbol_has_one_size() -> None:
         infer(pair, x=Tensor("float32", [2, 3], bytes(24)), y=Tensor("float32", [3, 5], bytes(60)))
 
 
+def test_a_question_mark_is_no_symbol() -> None:
+    image = port("x", "float32", [None, "?", "?"])
+    same = graph_of(model([node("Identity", ["x"], ["y"])], [image], [port("y", "float32", [None, "?", "?"])]))
+    assert infer(same, x=Tensor("float32", [1, 2, 3], bytes(24)))["y"].shape == [1, 2, 3]
+
+
 def test_an_empty_tensor_cannot_ask_for_memory() -> None:
     x, y = port("x", "float32", ["a", "b"]), port("y", "float32", [1, 1])
     sums = graph_of(model([node("ReduceSum", ["x"], ["y"])], [x], [y]))
@@ -115,6 +126,41 @@ def test_a_cancelled_request_does_not_start(tiny: TensorModel) -> None:
     cancellation.cancel()
     with pytest.raises(Cancelled):
         list(tiny.run(InferTask({"x": X}), cancellation))
+
+
+def test_a_cancelled_run_ends_at_the_next_operator_of_its_loop() -> None:
+    endless = InferTask({"times": Tensor("int64", [], np.int64(1 << 62).tobytes())})
+    cancellation = Cancellation()
+    timer = threading.Timer(0.05, cancellation.cancel)
+    timer.start()
+    with pytest.raises(Cancelled):
+        list(graph_of(spinning()).run(endless, cancellation))
+    timer.join()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_none_is_refused_where_the_manifest_says_so(dtype: DType, number: float) -> None:
+    session = open_session(identity(dtype, ["n"]), threads=1)
+    x = to_tensor(np.array([1, number], dtype=dtype))
+    assert infer(TensorModel(session), x=x)["y"].data == x.data
+    with pytest.raises(InvalidTensor, match="x: expected finite numbers, got NaN or an infinity"):
+        infer(TensorModel(session, finite_inputs=True), x=x)
+
+
+def test_the_manifest_says_whether_inputs_are_finite(tensor_package: Package) -> None:
+    x = to_tensor(np.full((1, 4), np.nan, dtype=np.float32))
+    for settings, refused in ((None, False), (InferSettings(False), False), (InferSettings(True), True)):
+        manifest = structs.replace(tensor_package.manifest, infer=settings)
+        loaded = TensorModel.load(manifest, tensor_package.files, threads=1)
+        with pytest.raises(InvalidTensor) if refused else nullcontext():
+            infer(loaded, x=x)
+
+
+def test_outputs_that_no_answer_holds_are_refused_before_they_are_copied() -> None:
+    shape = to_tensor(np.array([MAX_CHUNK_BYTES // 4, 2]))
+    with pytest.raises(TooLong, match=f"outputs of at most {MAX_CHUNK_BYTES} bytes, got {2 * MAX_CHUNK_BYTES}"):
+        infer(graph_of(expanding()), shape=shape)
 
 
 @pytest.mark.parametrize("array", [np.array(["text"]), np.zeros(1, np.complex64)])

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from enclave.engine.batching.buckets import MAX_BATCH_TOKENS, MAX_PASSES, Buckets, width_of
 from enclave.engine.batching.requests import Request, Row
-from tests.enclave.engine.batching.parts import request
+from tests.enclave.engine.batching.parts import request, row
 
 
 def rows(asked: Request, length: int, count: int = 1) -> list[Row]:
-    return [Row(asked, index, range(length)) for index in range(count)]
+    return [row(asked, index, length) for index in range(count)]
 
 
 def owners(batch: list[Row]) -> list[Request]:
@@ -31,13 +31,13 @@ def test_each_row_comes_once_in_batches_that_stay_small(lengths: list[list[int]]
     put: list[Row] = []
     for texts in lengths:
         asked = request()
-        put.extend(Row(asked, index, range(length)) for index, length in enumerate(texts))
+        put.extend(row(asked, index, length) for index, length in enumerate(texts))
     buckets.add(put)
     found = []
     while batch := buckets.take():
-        longest = max(len(row.tokens) for row in batch)
+        longest = max(row.tokens for row in batch)
         assert len(batch) == 1 or len(batch) * longest <= MAX_BATCH_TOKENS
-        assert all(width_of(len(row.tokens)) == width_of(longest) for row in batch)
+        assert all(width_of(row.tokens) == width_of(longest) for row in batch)
         assert shared or len(set(owners(batch))) == 1
         found.extend(batch)
     assert len(found) == len(put)

@@ -11,12 +11,12 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from enclave.engine.batching.encoder import Encoder
-from enclave.engine.batching.pooling import pool
 from enclave.engine.batching.runner import BatchRunner
 from enclave.engine.errors import InferenceFailed, ModelRejected, TooLong
 from enclave.engine.sessions import open_session, run_session
 from enclave.engine.tokenization import Tokenizer
 from tests.enclave.engine.batching.parts import embed as embed_by
+from tests.enclave.engine.batching.parts import encoded
 from tests.enclave.engine.graphs import identity
 from tests.enclave.engine.packages import Package
 from tests.real_models import real_model
@@ -24,13 +24,21 @@ from tests.real_models import real_model
 TEXTS = ["a short text", "", "another text that is longer", "é 😀", "x" * 100]
 
 
-def load(package: Package) -> Encoder:
+Vectors = Encoder[NDArray[np.float32]]
+
+
+def load(package: Package) -> Vectors:
     return Encoder.load(package.manifest, package.files, threads=2)
 
 
-def embed(encoder: Encoder, texts: list[str]) -> NDArray[np.float32]:
+def embed(encoder: Vectors, texts: list[str], *, alone: bool = True) -> NDArray[np.float32]:
     """In one batch."""
-    return encoder.embed([encoder.encode(index, text) for index, text in enumerate(texts)], alone=True)
+    return good(encoder.run([encoder.encode(index, text) for index, text in enumerate(texts)], alone=alone))
+
+
+def good(parts: list[NDArray[np.float32] | InferenceFailed]) -> NDArray[np.float32]:
+    """The vectors among them."""
+    return np.stack([part for part in parts if not isinstance(part, InferenceFailed)])
 
 
 def with_embed(package: Package, **changes: object) -> Package:
@@ -40,11 +48,11 @@ def with_embed(package: Package, **changes: object) -> Package:
 
 
 @pytest.fixture(scope="session")
-def encoder(encoder_package: Package) -> Encoder:
+def encoder(encoder_package: Package) -> Vectors:
     return load(encoder_package)
 
 
-def test_a_vector_is_the_mean_of_a_direct_run(encoder_package: Package, encoder: Encoder) -> None:
+def test_a_vector_is_the_mean_of_a_direct_run(encoder_package: Package, encoder: Vectors) -> None:
     session = open_session(encoder_package.graph, threads=1)
     tokens = np.array([Tokenizer.from_bytes(encoder_package.tokenizer).encode_text(TEXTS[0], frame=True)])
     feeds = {
@@ -60,19 +68,18 @@ def test_a_vector_is_the_mean_of_a_direct_run(encoder_package: Package, encoder:
 
 
 @given(st.lists(st.text(max_size=31), min_size=1, max_size=8))  # of at most 4 bytes each, which are the tokens
-def test_company_in_the_batch_changes_nothing(encoder: Encoder, texts: list[str]) -> None:
+def test_company_in_the_batch_changes_nothing(encoder: Vectors, texts: list[str]) -> None:
     together = embed(encoder, texts)
     assert together.shape == (len(texts), 32)
     for text, vector in zip(texts, together, strict=True):
         assert vector == pytest.approx(embed(encoder, [text])[0], abs=1e-6)
 
 
-def test_all_cores_change_nothing(encoder: Encoder) -> None:
-    tokens = [encoder.encode(0, text) for text in TEXTS]
-    assert encoder.embed(tokens, alone=True) == pytest.approx(encoder.embed(tokens, alone=False), abs=1e-6)
+def test_all_cores_change_nothing(encoder: Vectors) -> None:
+    assert embed(encoder, TEXTS, alone=True) == pytest.approx(embed(encoder, TEXTS, alone=False), abs=1e-6)
 
 
-async def test_many_callers_get_what_they_get_alone(encoder: Encoder) -> None:
+async def test_many_callers_get_what_they_get_alone(encoder: Vectors) -> None:
     runner = BatchRunner(encoder, workers=2)
     asked = [[str(number) * (1 + number % 30), "x" * (number % 90)] for number in range(100)]
     answers = await asyncio.gather(*(embed_by(runner, texts) for texts in asked))
@@ -108,13 +115,31 @@ def test_a_text_beyond_the_context_is_refused_and_not_cut(encoder_package: Packa
         embed(encoder, ["x" * 257])
 
 
-def test_a_text_without_tokens_is_a_vector_of_zeros(encoder: Encoder) -> None:
-    assert not encoder.embed([[]], alone=False).any()
+def test_a_text_without_tokens_is_a_vector_of_zeros(encoder: Vectors) -> None:
+    assert good(encoder.run([encoded([])], alone=False)).tolist() == [[0] * 32]
 
 
-def test_tokens_that_the_graph_has_not_fail_typed(encoder: Encoder) -> None:
+def test_tokens_that_the_graph_has_not_fail_typed(encoder: Vectors) -> None:
     with pytest.raises(InferenceFailed, match="tokens"):
-        encoder.embed([[999]], alone=False)
+        encoder.run([encoded([999])], alone=False)
+
+
+def test_numbers_that_are_none_fail_their_text_alone_and_padding_is_not_looked_at(
+    encoder: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(session: Any, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        found = run_session(session, feeds)
+        hidden = found["last_hidden_state"]
+        hidden[feeds["attention_mask"] == 0] = np.nan
+        hidden[1, 0, 0] = np.inf
+        return found
+
+    texts = [encoder.encode(0, text) for text in ("a", "b", "a longer text")]
+    expected = good(encoder.run(texts, alone=False))
+    monkeypatch.setattr("enclave.engine.batching.encoder_graph.run_session", broken)
+    parts = encoder.run(texts, alone=False)
+    assert isinstance(parts[1], InferenceFailed)
+    assert np.array_equal(good(parts), expected[[0, 2]])
 
 
 @pytest.mark.parametrize("changes", [{"dimensions": 31}, {"dimensions": 64}])
@@ -126,13 +151,6 @@ def test_settings_that_do_not_fit_the_graph_are_rejected(encoder_package: Packag
 def test_a_graph_that_is_no_encoder_is_rejected(encoder_package: Package) -> None:
     with pytest.raises(ModelRejected):
         load(encoder_package.with_file(encoder_package.manifest.graph, identity("float32", [4])))
-
-
-def test_padding_does_not_count_and_zero_vectors_stay_zero() -> None:
-    hidden = np.array([[[1, 0], [3, 0], [9, 9]], [[0, 0], [0, 0], [5, 5]]], dtype=np.float32)
-    mask = np.array([[1, 1, 0], [1, 1, 0]])
-    assert pool(hidden, mask, "mean", normalize=False).tolist() == [[2, 0], [0, 0]]
-    assert pool(hidden, mask, "mean", normalize=True).tolist() == [[1, 0], [0, 0]]
 
 
 @pytest.mark.real_model

@@ -11,14 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from enclave.engine.batching.runner import BatchRunner
+from enclave.engine.batching.scheduler import Scheduler
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed, TooLong, WrongTask
-from strongroom.protocol.payloads import ChatTask, EmbedTask, Message
-from tests.enclave.engine.batching.parts import FakeModel, embed, expected
+from enclave.engine.tokenization import EncodedText
+from strongroom.protocol.payloads import ChatTask, Embeddings, EmbedTask, Message
+from tests.enclave.engine.batching.parts import FakeHead, FakeModel, Vectors, embed, expected
 from tests.enclave.engine.packages import collect
 
 LONG, LONGER = "l" * 300, "m" * 350  # each fills a batch
 
-Start = Callable[..., BatchRunner]
+Start = Callable[..., BatchRunner[Vectors]]
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def start() -> Iterator[Start]:
     """Starts runners, and closes them in the end."""
     runners = []
 
-    def start(model: FakeModel, workers: int = 1, **options: object) -> BatchRunner:
+    def start(model: FakeModel, workers: int = 1, **options: object) -> BatchRunner[Vectors]:
         runners.append(BatchRunner(model, workers=workers, **options))  # type: ignore[arg-type]  # its own options
         return runners[-1]
 
@@ -35,7 +37,7 @@ def start() -> Iterator[Start]:
         runner.close()
 
 
-def ask(runner: BatchRunner, *texts: str) -> "asyncio.Task[NDArray[np.float32]]":
+def ask(runner: BatchRunner[Vectors], *texts: str) -> "asyncio.Task[NDArray[np.float32]]":
     return asyncio.ensure_future(embed(runner, texts))
 
 
@@ -53,6 +55,21 @@ async def outcome(task: "asyncio.Task[NDArray[np.float32]]") -> EngineError:
     with pytest.raises(EngineError) as caught:
         await task
     return caught.value
+
+
+async def test_memory_short_between_two_steps_ends_who_is_there_and_not_the_threads(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    runner = start(FakeModel(), workers=2)
+    for _ in range(3):
+        with monkeypatch.context() as patched:
+            patched.setattr(Scheduler, "next_batch", fail)
+            found = await asyncio.gather(ask(runner, "a"), ask(runner, "b", "c"), return_exceptions=True)
+        assert {str(error) for error in found} == {"expected the model to finish, got MemoryError"}
+    assert np.array_equal(await ask(runner, "a"), expected(["a"]))
 
 
 async def test_vectors_come_in_the_order_of_the_texts(start: Start) -> None:
@@ -103,9 +120,9 @@ async def test_all_workers_work(start: Start, requests: list[list[str]]) -> None
     both = threading.Barrier(2)
 
     class Meeting(FakeModel):
-        def embed(self, texts: Sequence[Sequence[int]], *, alone: bool) -> NDArray[np.float32]:
+        def run(self, texts: Sequence[EncodedText], *, alone: bool) -> list[NDArray[np.float32] | EngineError]:
             both.wait(10)
-            return super().embed(texts, alone=alone)
+            return super().run(texts, alone=alone)
 
     runner = start(Meeting(), workers=2)
     await asyncio.gather(*(embed(runner, texts) for texts in requests))
@@ -138,7 +155,7 @@ async def test_a_batch_that_fails_fails_its_requests_only(start: Start, raised: 
         assert isinstance(failure, InferenceFailed)
         assert "secret" not in str(failure)
         assert failure.__context__ is None
-        assert "_embed" not in [frame.name for frame in traceback.extract_tb(failure.__traceback__)]
+        assert "_run_batch" not in [frame.name for frame in traceback.extract_tb(failure.__traceback__)]
     assert failures[0] is not failures[1]
     assert (await first).tolist() == expected(["first"])
     assert (await other).tolist() == expected([LONG])
@@ -149,12 +166,45 @@ async def test_a_batch_that_fails_fails_its_requests_only(start: Start, raised: 
 
 async def test_a_model_that_forgets_a_vector_fails_its_requests(start: Start) -> None:
     class Forgetful(FakeModel):
-        def embed(self, texts: Sequence[Sequence[int]], *, alone: bool) -> NDArray[np.float32]:
-            return super().embed(texts, alone=alone)[:1]
+        def run(self, texts: Sequence[EncodedText], *, alone: bool) -> list[NDArray[np.float32] | EngineError]:
+            return super().run(texts, alone=alone)[:1]
 
     runner = start(Forgetful())
     assert isinstance(await outcome(ask(runner, "a", "b")), InferenceFailed)
     assert (await embed(runner, ["a"])).tolist() == expected(["a"])
+
+
+async def test_a_text_without_an_answer_fails_its_request_and_not_the_batch(start: Start) -> None:
+    gate = threading.Event()
+    model = FakeModel(gate)
+    runner = start(model)
+    first = ask(runner, "first")
+    await entered(model)
+    bad, beside = ask(runner, "a", "#", "b"), ask(runner, "c")
+    await admitted()
+    gate.set()
+    assert isinstance(error := await outcome(bad), InferenceFailed)
+    assert str(error) == "no number"
+    assert error.__context__ is None
+    assert (await first).tolist() == expected(["first"])
+    assert (await beside).tolist() == expected(["c"])
+    assert sorted(model.batches[1]) == ["#", "a", "b", "c"]
+
+
+async def test_an_answer_that_the_head_refuses_is_an_error_of_that_request(start: Start) -> None:
+    class Refusing(FakeHead):
+        def event(self, parts: Sequence[NDArray[np.float32]]) -> Embeddings:
+            if len(parts) > 1:
+                raise TooLong("too many")
+            return super().event(parts)
+
+    model = FakeModel()
+    model.head = Refusing()
+    runner = start(model)
+    assert isinstance(error := await outcome(ask(runner, "a", "b")), TooLong)
+    assert error.__context__ is None
+    assert (await embed(runner, ["next"])).tolist() == expected(["next"])
+    assert not runner._answers._open
 
 
 async def test_the_texts_of_a_caller_who_left_do_not_run(start: Start) -> None:
@@ -165,11 +215,11 @@ async def test_the_texts_of_a_caller_who_left_do_not_run(start: Start) -> None:
     await entered(model)
     gone, stays = ask(runner, "gone", LONG), ask(runner, "stays")
     await admitted()
-    assert not runner.has_room
+    assert not runner.room
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert runner.has_room
+    assert runner.room
     gate.set()
     await asyncio.gather(first, stays)
     assert model.batches == [["first"], ["stays"]]
@@ -211,18 +261,18 @@ async def test_who_waits_beyond_the_deadline_is_told(start: Start) -> None:
 async def test_one_too_many_is_refused_and_the_next_is_not(start: Start) -> None:
     gate = threading.Event()
     model = FakeModel(gate)
-    runner = start(model, max_requests=2, max_texts=3)
+    runner = start(model, max_requests=2, max_texts=512)
     first = ask(runner, "a")
     await entered(model)
-    assert runner.has_room
-    assert isinstance(await outcome(ask(runner, "a", "b", "c")), EngineBusy)
+    assert runner.room
+    assert isinstance(await outcome(ask(runner, *["a"] * 512)), EngineBusy)
     second = ask(runner, "a")
     await admitted()
-    assert not runner.has_room
+    assert not runner.room
     assert isinstance(await outcome(ask(runner, "a")), EngineBusy)
     gate.set()
     await asyncio.gather(first, second)
-    assert runner.has_room
+    assert runner.room
     await embed(runner, ["a", "b", "c"])
 
 
@@ -241,17 +291,8 @@ async def test_closing_ends_who_runs_and_who_waits(start: Start) -> None:
     gate.set()
     await closing
     assert len(model.batches) == 1
-    assert not runner.has_room
+    assert not runner.room
     assert isinstance(await outcome(ask(runner, "late")), EngineBusy)
-
-
-async def test_an_answer_is_a_copy(start: Start) -> None:
-    model = FakeModel()
-    runner = start(model)
-    vectors = await embed(runner, ["a", "b"])
-    for given in model.given:
-        given.fill(np.nan)
-    assert vectors.tolist() == expected(["a", "b"])
 
 
 async def test_nothing_is_kept_of_a_request_that_ended(start: Start) -> None:

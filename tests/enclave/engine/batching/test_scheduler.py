@@ -9,6 +9,7 @@ from enclave.engine.batching.intake import MAX_TURN_CHARACTERS
 from enclave.engine.batching.requests import Row
 from enclave.engine.batching.scheduler import Scheduler
 from enclave.engine.errors import EngineBusy
+from strongroom.protocol.payloads import MAX_TEXTS
 from tests.enclave.engine.batching.parts import drain, next_rows, request, rows_of, scheduler
 
 TEXTS = [5, 300, 20, 21, 22, 5, 40, 90, 20]
@@ -94,7 +95,7 @@ def test_a_turn_of_the_tokenizer_is_bounded_and_the_next_waits_for_its_rows() ->
 def test_a_text_longer_than_a_turn_is_a_turn_of_its_own() -> None:
     under_test = scheduler()
     under_test.add(request(10, 2 * MAX_TURN_CHARACTERS, 10))
-    assert [len(batch[0].tokens) for batch in drain(under_test)] == [10, 2 * MAX_TURN_CHARACTERS, 10]
+    assert [batch[0].tokens for batch in drain(under_test)] == [10, 2 * MAX_TURN_CHARACTERS, 10]
 
 
 def test_late_is_who_has_not_begun() -> None:
@@ -116,7 +117,7 @@ def test_requests_are_bounded() -> None:
     first = request(1)
     under_test.add(first)
     under_test.add(request(1))
-    assert not under_test.has_room
+    assert not under_test.room
     with pytest.raises(EngineBusy, match="at most 2 requests"):
         under_test.add(request(1))
     under_test.cancel(first)
@@ -128,9 +129,20 @@ def test_texts_are_bounded_until_they_ran() -> None:
     under_test.add(request(300, 300, 300))
     with pytest.raises(EngineBusy, match="at most 4 texts to wait, got 5"):
         under_test.add(request(1, 1))
-    assert under_test.has_room
     under_test.finish(next_rows(under_test))
     under_test.add(request(1, 1))
+
+
+def test_there_is_room_for_a_request_only_if_it_may_have_all_the_texts_that_a_request_can_have() -> None:
+    under_test = scheduler(max_requests=3, max_texts=2 * MAX_TEXTS)
+    assert under_test.room == 2
+    under_test.add(request(1))
+    assert under_test.room == 1
+    under_test.add(request(*[1] * MAX_TEXTS))
+    assert under_test.room == 0
+    while rows := next_rows(under_test):
+        under_test.finish(rows)
+    assert under_test.room == 2
 
 
 def test_a_cancelled_request_is_gone_before_the_next_batch() -> None:

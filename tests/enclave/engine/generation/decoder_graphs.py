@@ -50,11 +50,47 @@ def one_row(settings: ChatSettings, vocabulary: int) -> bytes:
     return bytes(built.SerializeToString())
 
 
+def dynamic_int8(settings: ChatSettings, vocabulary: int) -> bytes:
+    """The same with its last product in int8: DynamicQuantizeLinear takes one scale for the whole batch.
+
+    The last token is louder than all others, so that it alone sets the scale where it is in.
+    """
+    built = parse(every_logit(settings, vocabulary))
+    embedding, head = (
+        next(tensor for tensor in built.graph.initializer if tensor.name == name) for name in ("embedding", "head")
+    )
+    table = np.frombuffer(embedding.raw_data, np.float32).reshape(embedding.dims).copy()
+    quantized = np.clip(np.round(40 * table.T), -127, 127).astype(np.int8)
+    table[-1] *= 1000
+    embedding.raw_data = table.tobytes()
+    built.graph.initializer.remove(head)
+    built.graph.initializer.append(weight("head", quantized))
+    built.graph.node.pop()
+    built.graph.node.extend(
+        [
+            node("DynamicQuantizeLinear", ["mixed"], ["quantized", "scale", "zero"]),
+            node("MatMulInteger", ["quantized", "head", "zero"], ["product"]),
+            node("Cast", ["product"], ["real"], to=1),
+            node("Mul", ["real", "scale"], ["logits"]),
+        ]
+    )
+    return bytes(built.SerializeToString())
+
+
 def broken_weights(settings: ChatSettings, vocabulary: int) -> bytes:
     """The same with weights that are no numbers."""
     built = parse(every_logit(settings, vocabulary))
     (head,) = [tensor for tensor in built.graph.initializer if tensor.name == "head"]
     head.raw_data = np.full(head.dims, np.nan, dtype=np.float32).tobytes()
+    return bytes(built.SerializeToString())
+
+
+def missing_embedding(settings: ChatSettings, vocabulary: int) -> bytes:
+    """The same without the embedding of the last token, which it can name all the same."""
+    built = parse(every_logit(settings, vocabulary))
+    (table,) = [tensor for tensor in built.graph.initializer if tensor.name == "embedding"]
+    table.dims[0] -= 1
+    table.raw_data = table.raw_data[: -4 * table.dims[1]]
     return bytes(built.SerializeToString())
 
 

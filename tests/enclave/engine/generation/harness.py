@@ -5,17 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from enclave.engine.cancellation import Cancellation
-from enclave.engine.engine import Capacity
 from enclave.engine.errors import EngineError
 from enclave.engine.generation.answer import Answer, Piece
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.graph import DecoderGraph
-from enclave.engine.generation.logprobs import TokenLogprobs
 from enclave.engine.generation.model import LanguageModel
+from enclave.engine.loading import Capacity
 from enclave.engine.sessions import open_session, run_session
 from enclave.engine.tokenization import Tokenizer
-from strongroom.protocol.payloads import Event, Generation, Message, Task
+from strongroom.protocol.payloads import Event, Generation, Message, Task, TokenLogprob
 from tests.enclave.engine.packages import Package
 
 HELLO = [Message("user", "hello")]
@@ -46,8 +45,8 @@ class RecordedAnswer(Answer):
         self.generated: list[int] = []
         self.pieces: list[Piece] = []
 
-    def push(self, token: int, logprobs: TokenLogprobs | None = None) -> Piece:
-        piece = super().push(token, logprobs)
+    def push(self, token: int, logprob: TokenLogprob | None = None) -> Piece:
+        piece = super().push(token, logprob)
         self.generated.append(token)
         self.pieces.append(piece)
         return piece

@@ -3,8 +3,8 @@
 import pytest
 
 from enclave.engine.generation.answer import Answer
-from enclave.engine.generation.logprobs import TokenLogprob, TokenLogprobs
 from enclave.engine.tokenization import Tokenizer
+from strongroom.protocol.payloads import TokenLogprob
 from tests.enclave.engine.packages import Package
 
 STOP_TOKEN = 2
@@ -21,34 +21,34 @@ class Said:
     def __init__(self, tokenizer: Tokenizer, text: str, stop: tuple[str, ...] = (), budget: int = 100) -> None:
         self.answer = Answer(tokenizer, frozenset([STOP_TOKEN]), stop, budget)
         self.pieces: list[str] = []
-        self.told: list[list[int]] = []
+        self.told: list[list[bytes]] = []
         for token in tokenizer.encode_text(text):
             self.push(token)
 
     def push(self, token: int) -> None:
         if self.answer.finish is None:
-            piece = self.answer.push(token, TokenLogprobs(TokenLogprob(token, 0.0), ()))
+            piece = self.answer.push(token, TokenLogprob(self.answer.bytes_of(token), 0.0, []))
             self.pieces.append(piece.text)
-            self.told.append([logprobs.chosen.token for logprobs in piece.logprobs])
+            self.told.append([logprob.token for logprob in piece.logprobs])
 
 
 def test_a_character_is_shown_whole(tokenizer: Tokenizer) -> None:
     said = Said(tokenizer, "aé😀")
     assert said.pieces == ["a", "", "é", "", "", "", "😀"]
-    assert [len(told) for told in said.told] == [1, 0, 2, 0, 0, 0, 4]
+    assert said.told == [[bytes([byte])] for byte in "aé😀".encode()]
 
 
 def test_an_unfinished_character_is_shown_at_the_end(tokenizer: Tokenizer) -> None:
     said = Said(tokenizer, "aé", budget=2)
     assert said.pieces == ["a", "\ufffd"]
     assert said.answer.finish == "length"
-    assert [len(told) for told in said.told] == [1, 1]
+    assert said.told == [[b"a"], [b"\xc3"]]
 
 
 def test_the_beginning_of_a_stop_string_is_withheld_and_shown_when_it_is_none(tokenizer: Tokenizer) -> None:
     said = Said(tokenizer, "a<é<éb", stop=("<é>",))
     assert said.pieces == ["a", "", "", "", "<é", "", "", "<éb"]
-    assert [len(told) for told in said.told] == [1, 0, 0, 0, 3, 0, 0, 4]
+    assert [b"".join(told) for told in said.told] == [piece.encode() for piece in said.pieces]
 
 
 def test_an_answer_ends_before_its_stop_string(tokenizer: Tokenizer) -> None:

@@ -1,5 +1,7 @@
 """One conversation at a time: the same tokens as the plain loop, ended by the right thing, and nothing left behind."""
 
+from typing import Any
+
 import pytest
 
 from enclave.engine.errors import InferenceFailed, TooLong, WrongTask
@@ -7,8 +9,9 @@ from enclave.engine.generation import batch as batch_module
 from enclave.engine.generation import graph as graph_module
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.model import LanguageModel
-from enclave.engine.tokenization import StreamDecoder, Tokenizer
-from strongroom.protocol.payloads import ChatTask, EmbedTask, GenerationEnd, Message
+from enclave.engine.generation.stream_decoder import StreamDecoder
+from enclave.engine.tokenization import Tokenizer
+from strongroom.protocol.payloads import ChatTask, CompleteTask, EmbedTask, GenerationEnd, Message, TextDelta
 from tests.enclave.engine.generation.harness import HELLO, LONG, Heard, answer, assert_clean, load, naive_tokens
 from tests.enclave.engine.packages import Package, end_of, text_of
 
@@ -95,6 +98,36 @@ def test_a_prompt_beyond_the_context_is_too_long(decoder_package: Package) -> No
 def test_other_tasks_are_refused(model: LanguageModel) -> None:
     with pytest.raises(WrongTask):
         answer(model, EmbedTask(["x"]))
+
+
+def test_a_text_is_continued(decoder_package: Package, model: LanguageModel, generated: list[int]) -> None:
+    prompt = Tokenizer.from_bytes(decoder_package.tokenizer).encode_text("hello")
+    end = end_of(answer(model, CompleteTask("hello", max_tokens=12)))
+    assert generated == naive_tokens(decoder_package, prompt, 12)
+    assert end == GenerationEnd("length", len(prompt), 12)
+
+
+@pytest.mark.parametrize("options", [{}, {"stop": ["\ufffe"]}], ids=["at once", "with a stop string"])
+def test_the_bytes_that_are_told_are_those_of_the_text(model: LanguageModel, options: dict[str, Any]) -> None:
+    """The tiny model says bytes at random: most of its tokens are parts of characters, or of none."""
+    events = answer(model, ChatTask(HELLO, max_tokens=48, temperature=1.5, seed=2, logprobs=3, **options))
+    told = [logprob for event in events if isinstance(event, TextDelta) for logprob in event.logprobs or ()]
+    assert b"".join(logprob.token for logprob in told).decode(errors="replace") == text_of(events)
+    assert len(told) == end_of(events).completion_tokens == 48
+    assert {len(logprob.top) for logprob in told} == {3}
+    if not options:
+        assert [len(event.logprobs or ()) for event in events if isinstance(event, TextDelta)] == [1] * 48
+
+
+def test_without_being_asked_for_nothing_is_told(model: LanguageModel) -> None:
+    deltas = [event for event in answer(model, ChatTask(HELLO, max_tokens=48)) if isinstance(event, TextDelta)]
+    assert all(delta.text and delta.logprobs is None for delta in deltas)
+
+
+def test_the_likeliest_token_is_what_greedy_takes(model: LanguageModel) -> None:
+    events = answer(model, ChatTask(HELLO, max_tokens=8, logprobs=1))
+    told = [logprob for event in events if isinstance(event, TextDelta) for logprob in event.logprobs or ()]
+    assert [(each.token, each.logprob) for each in told] == [(each.top[0].token, each.top[0].logprob) for each in told]
 
 
 def test_an_answer_does_not_depend_on_the_one_before(model: LanguageModel) -> None:

@@ -2,21 +2,24 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from msgspec import structs
 
-from enclave.engine.engine import Capacity
 from enclave.engine.errors import ModelRejected
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.kv_cache import row_bytes
+from enclave.engine.loading import Capacity
 from enclave.engine.tokenization import Tokenizer
 from strongroom.protocol.catalogue import ChatSettings
 from strongroom.protocol.payloads import Generation
 from tests.enclave.engine.generation.decoder_graphs import (
     broken_weights,
+    dynamic_int8,
     every_logit,
     first_length_for_all,
     growing_past,
+    missing_embedding,
     one_row,
 )
 from tests.enclave.engine.generation.harness import Talk, assert_clean, load, naive_tokens, run
@@ -81,6 +84,12 @@ def test_a_graph_that_does_not_append_in_place_is_rejected(decoder_package: Pack
         load(with_graph(decoder_package, growing_past))
 
 
+def test_a_graph_without_embeddings_for_all_its_tokens_is_rejected(decoder_package: Package) -> None:
+    """It would fail in a request, with whoever shares the step, when the token comes."""
+    with pytest.raises(ModelRejected, match="each of its 259 tokens"):
+        load(with_graph(decoder_package, missing_embedding))
+
+
 def test_a_graph_of_broken_weights_is_rejected(decoder_package: Package) -> None:
     with pytest.raises(ModelRejected, match="finite"):
         load(with_graph(decoder_package, broken_weights))
@@ -102,6 +111,20 @@ def test_a_graph_that_cannot_take_different_rows_gets_one_row(
     talk = Talk(Tokenizer.from_bytes(package.tokenizer), [5, 6, 7], Generation(max_tokens=8))
     run(Batch(model.graph), [talk.conversation])
     assert talk.answer.generated == naive_tokens(with_graph(decoder_package, every_logit), [5, 6, 7], 8)
+
+
+def test_a_graph_that_quantizes_the_batch_as_a_whole_gets_one_row(
+    decoder_package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In company its rows get other logits than alone, though not those that it is tried with at load."""
+    package = with_graph(decoder_package, dynamic_int8)
+    assert load(package).graph.rows == 1
+    monkeypatch.setattr("enclave.engine.generation.model.quantizes_dynamically", lambda _: False)
+    graph = load(package).graph
+    assert graph.rows > 1
+    alone = graph.step(0, [[5]], [0]).copy()
+    together = graph.step(0, [[5], [graph.vocabulary - 1]], [0, 0])
+    assert not np.allclose(alone[0], together[0], rtol=0.01)
 
 
 @pytest.mark.parametrize(("rows_paid_for", "rows"), [(1, 1), (2.9, 2), (100, 3)])

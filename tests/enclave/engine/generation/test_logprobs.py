@@ -3,27 +3,33 @@
 import numpy as np
 import pytest
 
-from enclave.engine.generation.logprobs import token_logprobs
+from enclave.engine.generation.logprobs import token_logprob
+from strongroom.protocol.payloads import Alternative
+
+
+def spelled(token: int) -> bytes:
+    return b"t%d" % token
 
 
 def test_they_are_the_log_softmax() -> None:
     logits = np.log(np.array([0.1, 0.5, 0.15, 0.25], dtype=np.float32)) + np.float32(7)
-    found = token_logprobs(logits, 2, 3)
-    assert found.chosen.token == 2
-    assert np.exp(found.chosen.logprob) == pytest.approx(0.15, rel=1e-5)
-    assert [token for token, _ in found.likeliest] == [1, 3, 2]
-    assert np.exp([logprob for _, logprob in found.likeliest]) == pytest.approx([0.5, 0.25, 0.15], rel=1e-5)
+    found = token_logprob(logits, 2, 3, spelled)
+    assert found.token == b"t2"
+    assert np.exp(found.logprob) == pytest.approx(0.15, rel=1e-5)
+    assert [other.token for other in found.top] == [b"t1", b"t3", b"t2"]
+    assert np.exp([other.logprob for other in found.top]) == pytest.approx([0.5, 0.25, 0.15], rel=1e-5)
 
 
 @pytest.mark.parametrize("count", [0, 3, 20])
 def test_as_many_as_there_are_and_equal_ones_in_order(count: int) -> None:
-    found = token_logprobs(np.zeros(4, dtype=np.float32), 1, count)
-    assert len(found.likeliest) == min(count, 4)
-    assert [token for token, _ in found.likeliest] == sorted(token for token, _ in found.likeliest)
-    assert found.chosen.logprob == pytest.approx(np.log(0.25))
+    found = token_logprob(np.zeros(4, dtype=np.float32), 1, count, spelled)
+    assert len(found.top) == min(count, 4)
+    assert [other.token for other in found.top] == sorted(other.token for other in found.top)
+    assert found.logprob == pytest.approx(np.log(0.25))
 
 
-def test_far_logits_are_no_trouble() -> None:
-    found = token_logprobs(np.array([3e38, -3e38, -np.inf], dtype=np.float32), 1, 1)
-    assert found.likeliest[0] == (0, 0.0)
-    assert found.chosen.logprob == -np.inf
+@pytest.mark.parametrize("token", [1, 2])
+def test_what_is_next_to_impossible_has_the_least_that_can_be_sent(token: int) -> None:
+    found = token_logprob(np.array([3e38, -3e38, -np.inf], dtype=np.float32), token, 1, spelled)
+    assert found.top == [Alternative(b"t0", 0.0)]
+    assert found.logprob == -9999.0

@@ -1,5 +1,7 @@
 """No text of a client becomes a control token, and honest text gets the tokens it always got."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from enclave.engine.errors import InvalidRequest, TooLong
 from enclave.engine.generation.prompts import PromptEncoder
 from enclave.engine.generation.templates import ChatTemplate
 from enclave.engine.tokenization import Tokenizer
-from strongroom.protocol.payloads import Message
+from strongroom.protocol.payloads import CompleteTask, Message
 from tests.enclave.engine.packages import Package
 
 CONTEXT = 512
@@ -72,6 +74,40 @@ def test_a_marker_in_a_content_is_text(prompts: PromptEncoder, tokenizer: Tokeni
     text = tokenizer.decode(prompts.encode(messages))
     assert text.count("secret") == 1
     assert "\ue0001\ue001" in text
+
+
+# A text to be continued
+
+
+def test_a_text_is_continued_as_it_is(prompts: PromptEncoder, tokenizer: Tokenizer) -> None:
+    tokens = prompts.encode_task(CompleteTask(ATTACK))
+    assert not controls(tokenizer) & set(tokens)
+    assert tokens == tokenizer.encode_text(ATTACK)
+    assert tokenizer.decode(tokens) == ATTACK
+
+
+def test_a_text_begins_as_the_tokenizer_begins_any(decoder_package: Package) -> None:
+    document = json.loads(decoder_package.tokenizer)
+    begin = document["added_tokens"][0]
+    document["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": begin["content"], "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {
+            begin["content"]: {"id": begin["content"], "ids": [begin["id"]], "tokens": [begin["content"]]}
+        },
+    }
+    framed = Tokenizer.from_bytes(json.dumps(document).encode())
+    prompts = PromptEncoder(ChatTemplate(decoder_package.chat.template), framed, CONTEXT)
+    assert prompts.encode_task(CompleteTask("hi")) == [begin["id"], *framed.encode_text("hi")]
+
+
+def test_a_text_must_leave_room_for_more(tokenizer: Tokenizer) -> None:
+    prompts = PromptEncoder(ChatTemplate("{{ messages[0].content }}"), tokenizer, 16)
+    assert len(prompts.encode_text("x" * 15)) == 15
+    for count, unit in ((16, "tokens"), (5000, "characters")):
+        with pytest.raises(TooLong, match=f"{unit}, got {count}"):
+            prompts.encode_text("x" * count)
 
 
 @pytest.mark.parametrize(

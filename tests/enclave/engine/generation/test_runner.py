@@ -1,21 +1,20 @@
 """The runner: streams side by side, bounded, in order of arrival, ended within a step."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from enclave.engine.errors import EngineBusy, InferenceFailed, TooLong, WrongTask
-from enclave.engine.generation.graph import DecoderGraph
+from enclave.engine.generation.conversation import Conversation, Listener
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.generation.prompts import PromptEncoder
+from enclave.engine.generation.rows import Rows
 from enclave.engine.generation.runner import SlotRunner
-from strongroom.protocol.payloads import ChatTask, EmbedTask, Event, Message
+from strongroom.protocol.payloads import ChatTask, EmbedTask, Event, Message, Task
 from tests.enclave.engine.generation.harness import HELLO, LONG, answer, assert_clean, load
+from tests.enclave.engine.generation.steps import Steps
 from tests.enclave.engine.packages import Package, collect, end_of
 
 ENDLESS = ChatTask(HELLO, max_tokens=400)
@@ -34,27 +33,6 @@ def runner(two_rows: LanguageModel) -> Iterator[SlotRunner]:
     runner.close()
     assert not runner._jobs
     assert_clean(two_rows.graph)
-
-
-class Steps:
-    """A gate in front of each step of the graph, which counts the rows of those that passed."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.gate = threading.Semaphore(0)
-        self.rows: list[int] = []
-        step = DecoderGraph.step
-
-        def gated(
-            graph: DecoderGraph, first: int, tokens: Sequence[Sequence[int]], before: Sequence[int]
-        ) -> NDArray[np.float32]:
-            assert self.gate.acquire(timeout=10)
-            self.rows.append(len(tokens))
-            return step(graph, first, tokens, before)
-
-        monkeypatch.setattr(DecoderGraph, "step", gated)
-
-    def open(self, steps: int = 10_000) -> None:
-        self.gate.release(steps)
 
 
 @pytest.fixture
@@ -85,25 +63,30 @@ async def test_more_streams_than_rows_get_the_answers_they_get_alone(
     assert await asyncio.gather(*(collect(runner.run(task)) for task in tasks)) == alone
 
 
-async def test_rows_go_to_who_came_first(runner: SlotRunner) -> None:
-    ended: list[int] = []
+async def test_rows_go_to_who_came_first(
+    two_rows: LanguageModel, runner: SlotRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Task] = []
+    start = two_rows.start
 
-    async def read(number: int) -> None:
-        await collect(runner.run(SHORT))
-        ended.append(number)
+    def recorded(task: Task, listener: Listener) -> Conversation:
+        started.append(task)
+        return start(task, listener)
 
-    await asyncio.gather(*(read(number) for number in range(4)))
-    assert ended == [0, 1, 2, 3]
+    monkeypatch.setattr(two_rows, "start", recorded)
+    tasks = [ChatTask(HELLO, max_tokens=4, seed=number) for number in range(4)]
+    await asyncio.gather(*(collect(runner.run(task)) for task in tasks))
+    assert started == tasks
 
 
 async def test_a_full_queue_refuses_and_takes_again(runner: SlotRunner, steps: Steps) -> None:
     reading = [await begun(runner.run(SHORT)) for _ in range(4)]
-    assert not runner.has_room
+    assert not runner.room
     with pytest.raises(EngineBusy, match="at most 4 requests"):
         await anext(runner.run(SHORT))
     steps.open()
     await reading[0]
-    assert runner.has_room  # by the time that the end is heard
+    assert runner.room  # by the time that the end is heard
     await asyncio.gather(*reading)
     assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
 
@@ -144,10 +127,10 @@ async def test_who_leaves_the_queue_frees_the_place_while_all_rows_are_taken(run
     steps.open(20)
     streams[3].cancel()
     for _ in range(1000):
-        if runner.has_room:
+        if runner.room:
             break
         await asyncio.sleep(0.001)
-    assert runner.has_room
+    assert runner.room
     for stream in streams:
         stream.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
@@ -192,11 +175,29 @@ async def test_a_panic_of_the_tokenizer_is_typed_and_without_content(
     assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
 
 
+async def test_memory_short_between_two_runs_ends_who_is_there_and_not_the_thread(
+    runner: SlotRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rows, "leave", fail)
+        found = await asyncio.gather(*(collect(runner.run(SHORT)) for _ in range(4)), return_exceptions=True)
+    assert [str(error) for error in found] == ["expected the model to finish, got MemoryError"] * 4
+    assert runner.room == 4
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+
+
 async def test_closing_ends_who_runs_and_who_waits_within_a_step(runner: SlotRunner, steps: Steps) -> None:
     reading = [await begun(runner.run(ENDLESS)) for _ in range(4)]
     steps.open(5)
+    jobs = list(runner._jobs)
     closing = asyncio.ensure_future(asyncio.to_thread(runner.close))
-    await asyncio.sleep(0.05)
+    for _ in range(5000):
+        if all(job.cancellation.cancelled for job in jobs):
+            break
+        await asyncio.sleep(0.001)
     steps.open(2)  # a prompt and a token of the step under way
     await closing
     for task in reading:
@@ -205,7 +206,7 @@ async def test_closing_ends_who_runs_and_who_waits_within_a_step(runner: SlotRun
     assert len(steps.rows) <= 7
     with pytest.raises(EngineBusy, match="closing"):
         await collect(runner.run(SHORT))
-    assert not runner.has_room
+    assert not runner.room
 
 
 async def test_an_idle_runner_holds_no_thread_busy(runner: SlotRunner, steps: Steps) -> None:

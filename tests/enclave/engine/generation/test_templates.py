@@ -39,9 +39,16 @@ BOMBS = [
     "{% for i in range(1000000000) %}{% endfor %}",
     "{% for i in range(99999) %}0123456789{% endfor %}",
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{% set n = namespace(x=3) %}{% for i in range(99) %}{% set n.x = n.x * n.x %}{% endfor %}",
 ]
 
-ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}0123456789{% endfor %}{% endfor %}"
+ENDLESS = [
+    "{% for i in range(99999) %}{% for j in range(99999) %}0123456789{% endfor %}{% endfor %}",
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "{% for i in range(99999) if i %}{% for j in range(99999) if j %}{% endfor %}{{ loop.length }}{% endfor %}",
+    "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(64) }}",
+    "{% for i in [64] recursive %}{% if i %}{{ loop([i - 1, i - 1]) }}{% endif %}{% endfor %}",
+]
 
 BROKEN = ["{{", "{% endfor %}", "{{ unknown }}", "{{ messages[7].content }}", "{{ 1 / 0 }}", "{{ x|nofilter }}"]
 
@@ -58,7 +65,7 @@ def test_a_bomb_is_refused_before_it_goes_off(source: str) -> None:
     assert peak_bytes < 16 << 20
 
 
-@pytest.mark.parametrize("source", [*ESCAPES, *BROKEN, ENDLESS])
+@pytest.mark.parametrize("source", [*ESCAPES, *BROKEN, *ENDLESS])
 def test_a_template_that_does_more_is_rejected(source: str) -> None:
     with pytest.raises(ModelRejected):
         ChatTemplate(source)
@@ -69,6 +76,12 @@ def test_a_conversation_that_the_template_refuses_is_an_invalid_request() -> Non
     assert template.render(["user"], ["x"]) == "hello"
     with pytest.raises(InvalidRequest, match="order of the roles"):
         template.render(["system"], ["x"])
+
+
+def test_each_rendering_may_do_as_much_as_the_first() -> None:
+    template = ChatTemplate("{% for m in messages %}{% for i in range(800) %}{{ i }}{% endfor %}{% endfor %}")
+    for _ in range(3):
+        assert template.render(["user"] * 64, ["x"] * 64)
 
 
 def test_the_output_is_bounded() -> None:
