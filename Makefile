@@ -55,7 +55,7 @@ lock: ## Resolve the lock files anew (needs uv)
 
 PEERS := $(patsubst benchmarks/peers/%.txt,.peers/%/.installed,$(wildcard benchmarks/peers/*.txt))
 
-peers: $(PEERS) ## Make an environment for each verifier that benchmarks/attestation.py compares with
+peers: $(PEERS) ## Make an environment for each peer that the benchmarks compare with
 
 .peers/%/.installed: benchmarks/peers/%.txt
 	@echo "Installing the locked packages into .peers/$* …"

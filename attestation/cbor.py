@@ -67,42 +67,39 @@ class _Walk:
     def whole_item(self) -> int:
         """Index of the byte after the first item of the input."""
         if self.data[:1] != _INDEFINITE_MAP:
-            self._definite_item(depth=0)
+            self._definite_items(1, depth=0)
             return self.at
         self.at = 1
         while self.data[self.at : self.at + 1] != _BREAK:
-            self._definite_item(depth=1)
-            self._definite_item(depth=1)
+            self._definite_items(2, depth=1)
         return self.at + 1
 
-    def _definite_item(self, depth: int) -> None:
-        missing = [1]  # per open container, the items it still lacks
-        while missing:
-            if missing[-1] == 0:
-                missing.pop()
+    def _definite_items(self, missing: int, depth: int) -> None:
+        """Step over that many items; `missing` are those that the innermost container still lacks."""
+        data, at, items = self.data, self.at, self.items
+        around: list[int] = []
+        while missing or around:
+            if not missing:
+                missing = around.pop()
                 continue
-            missing[-1] -= 1
-            children = self._one_head()
-            if children:
-                missing.append(children)
-                if depth + len(missing) - 1 > MAX_DEPTH:
-                    raise _malformed(f"at most {MAX_DEPTH} levels", "deeper nesting")
-
-    def _one_head(self) -> int:
-        """Step over one head and, of a string, its bytes; returns the number of items inside a container."""
-        self.items += 1
-        if self.items > MAX_ITEMS:
-            raise _malformed(f"at most {MAX_ITEMS} items", "more")
-        major, argument, self.at = read_head(self.data, self.at)
-        remaining = len(self.data) - self.at
-        if major in (BYTES, TEXT, ARRAY, MAP) and argument > remaining:
-            raise _malformed("no more than the bytes that remain", f"a head that promises {argument}")
-        if major == TAG or (major == SIMPLE and argument not in _FALSE_TRUE_NULL):
-            raise _malformed("no tags, floats, undefined or simple values", f"major type {major}")
-        if major in (BYTES, TEXT):
-            self.at += argument
-            return 0
-        return argument if major == ARRAY else 2 * argument if major == MAP else 0
+            missing, items = missing - 1, items + 1
+            if items > MAX_ITEMS:
+                raise _malformed(f"at most {MAX_ITEMS} items", "more")
+            major, argument, at = read_head(data, at)
+            if major >= TAG:
+                if major == TAG or argument not in _FALSE_TRUE_NULL:
+                    raise _malformed("no tags, floats, undefined or simple values", f"major type {major}")
+            elif major >= BYTES:
+                if argument > len(data) - at:
+                    raise _malformed("no more than the bytes that remain", f"a head that promises {argument}")
+                if major < ARRAY:
+                    at += argument
+                elif argument:
+                    around.append(missing)
+                    missing = argument if major == ARRAY else 2 * argument
+                    if depth + len(around) > MAX_DEPTH:
+                        raise _malformed(f"at most {MAX_DEPTH} levels", "deeper nesting")
+        self.at, self.items = at, items
 
 
 def _undecodable(data: bytes) -> Rejected:

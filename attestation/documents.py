@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from attestation import cbor, fields
 from attestation.cose import COSESign1
 from attestation.fields import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AttestationDocument:
     """The signed fields of one document (AWS nsm-api, attestation_process.md), every length already bounded.
 
@@ -63,7 +64,7 @@ class AttestationDocument:
         """The parent instance's id, the first part of the module id."""
         return self.module_id.rpartition("-")[0]
 
-    @property
+    @cached_property
     def payload_digest(self) -> bytes:
         """SHA-384 of the signed payload, 48 bytes: the document's name in receipts and caches.
 

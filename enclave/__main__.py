@@ -3,7 +3,14 @@
 import sys
 
 from enclave.errors import BootRefused
-from enclave.hardening import clear_environment, forbid_dumps, require_nsm_entropy, silence
+from enclave.hardening import (
+    bound_memory,
+    clear_environment,
+    forbid_dumps,
+    free_memory_bytes,
+    require_nsm_entropy,
+    silence,
+)
 
 
 def main() -> int:
@@ -11,6 +18,7 @@ def main() -> int:
     clear_environment()
     silence()
     forbid_dumps()
+    bound_memory(free_memory_bytes())
     try:
         require_nsm_entropy()
     except BootRefused as refused:

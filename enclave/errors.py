@@ -7,6 +7,7 @@
     │   ├── KMSRefused       KMS, or what claims to be KMS, answered something the configuration does not allow
     │   └── ClockFault       the NSM's time went backwards or cannot be had
     ├── DataKeyRefused   a request's data key may not be had; the enclave goes on (enclave.kms.data_keys)
+    ├── StepFailed       a model could not be loaded again, whatever came for it; the enclave goes on
     └── KMSUnreachable   no answer from KMS; the step may be tried again
 
 `code` is what the log shows; messages never hold content, keys or credentials.
@@ -61,3 +62,11 @@ class KMSUnreachable(EnclaveError):
     """KMS gave no answer: proxy down, connection refused, TLS not verified, time-out, or its own fault."""
 
     code = "kms-unreachable"
+
+
+class StepFailed(EnclaveError):
+    """A model that had made room could not be loaded again; what came of it is dropped, and it may come anew."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"model: expected it to be loaded again, got {code}")
+        self.code = code

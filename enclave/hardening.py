@@ -14,6 +14,7 @@ from enclave.errors import BootRefused
 _PR_SET_DUMPABLE: Final = 4
 _RNG_CURRENT: Final = Path("/sys/devices/virtual/misc/hw_random/rng_current")
 _EXPECTED_RNG: Final = "nsm-hwrng"
+_KERNEL_BYTES: Final = 64 << 20
 _OPENSSL_CONF: Final = Path(__file__).parent / "kms" / "hybrid.cnf"
 
 
@@ -32,6 +33,20 @@ def forbid_dumps() -> None:
     """No core file, no ptrace by another process of the same user."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def bound_memory(memory_bytes: int) -> None:
+    """Let what the process allocates fail above this many bytes.
+
+    What a request makes of a graph can ask for any amount of memory. Beyond the bound it is that request's error;
+    without one, the kernel would end the enclave.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+
+
+def free_memory_bytes() -> int:
+    """What the machine has left now, less a reserve for its kernel."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") - _KERNEL_BYTES
 
 
 def silence() -> None:

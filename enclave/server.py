@@ -11,7 +11,6 @@ import signal
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,13 +21,15 @@ from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
 from enclave.clock import REFRESH_DEADLINE_S, REFRESH_S, SetSystemClock
 from enclave.connections import BoundedProtocol
-from enclave.engine.engine import Capacity, Engine
+from enclave.engine.engine import Engine
+from enclave.engine.loading import Capacity
 from enclave.engine.telemetry import forbid_telemetry
 from enclave.errors import ClockFault, Fatal
 from enclave.log import EnclaveLog, LogEvent
 from enclave.nsm.interface import NSM, NSMError
 from enclave.serving.api import APIApp
 from enclave.serving.service import InferenceService
+from enclave.threads import running_pool
 from strongroom.protocol.constants import BootState
 from strongroom.transport.addresses import Address, VsockAddress, listen_any
 from strongroom.transport.sockets import listen
@@ -43,6 +44,7 @@ EXIT_REFUSED: Final = 70
 
 _TIMELESS: Final = (BootState.BOOTED, BootState.CONFIGURED)  # the clock starts with the identity, at CATALOGUED
 _ENGINE_THREADS: Final = 2
+_WAITING_THREADS: Final = 6  # for what blocks: the NSM, KMS, loading; asyncio itself has as many on two cores
 _GRACE_S: Final = 0.2  # time for a reader of the log port to take the last line
 _EXIT_DEADLINE_S: Final = 2.0
 
@@ -99,7 +101,7 @@ class Enclave:
         self._log = EnclaveLog()
         self._engine = Engine(Capacity(threads=_ENGINE_THREADS))
         self._boot = BootSequence(nsm, addresses.proxy, self._engine, self._log, set_system_clock)
-        self._timekeeper = ThreadPoolExecutor(1, "clock")  # apart: callers that ask for documents keep the others busy
+        self._timekeeper = running_pool(1, "clock")  # apart: callers that ask for documents keep the others busy
         self._ended = asyncio.Event()
         self._exit_code = EXIT_TERMINATED
 
@@ -158,9 +160,11 @@ class Enclave:
         service = InferenceService(self._boot, self._engine, self._log)
         app = APIApp(self._boot, service, self._log)
         connections = 4 * self._boot.configuration.limits.max_in_flight + 16
+        publishing = self._spawn(service.metrics.run())
         try:
             await self._serve(_server(app, connections), listen(self._addresses.api))
         finally:
+            publishing.cancel()
             service.close()
 
     async def _keep_time(self) -> None:
@@ -191,13 +195,14 @@ def _exit_within(deadline_s: float, code: int) -> None:
 
 
 def run(nsm: NSM, addresses: Addresses, set_system_clock: SetSystemClock | None = None) -> int:
-    """Run one boot to its end and give the exit code of the process. Raises TelemetryNotDisabled.
+    """Run one boot to its end and give the exit code of the process. Raises TelemetryNotDisabled, MemoryError.
 
     `set_system_clock` is the image's; a machine that is shared with others keeps its own time.
     """
     forbid_telemetry()
 
     async def main() -> int:
+        asyncio.get_running_loop().set_default_executor(running_pool(_WAITING_THREADS, "blocking"))
         return await Enclave(nsm, addresses, set_system_clock).run()
 
     return asyncio.run(main())

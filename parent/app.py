@@ -18,7 +18,7 @@ from parent.metrics import Measured, Metrics
 from parent.operations import PATH_DOCS, PATH_LIVE, PATH_METRICS, PATH_OPENAPI, PATH_READY, operator_routes
 from parent.problems import install_handlers
 from parent.routes import PATH_EVIDENCE_OF, statement_routes
-from parent.sealed_route import sealed_route
+from parent.sealed_route import add_sealed_route
 from parent.settings import Settings
 from strongroom.protocol.constants import PATH_ATTESTATION, PATH_EVIDENCE, PATH_MODELS, PATH_SEALED
 
@@ -42,9 +42,11 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url=PATH_OPENAPI,
         redirect_slashes=False,
+        # FastAPI's own looks at each request for somebody to tell, and an environment variable can name one.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    add_sealed_route(app, gateway.router)
     app.include_router(statement_routes(gateway.fleet))
-    app.include_router(sealed_route(gateway.router))
     app.include_router(operator_routes(app, gateway.fleet, gateway.trust, gateway.metrics))
     install_handlers(app)
     # The last one added is the outermost.

@@ -1,12 +1,13 @@
 """The enclave's control interface: where it stands, and the boot steps that the parent may take, in strict order."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
 
 from parent.credentials import Credentials
 from parent.delivery import SealedModel, Segment
-from parent.errors import EnclaveBroken, KMSUnreachable, StepRefused
+from parent.errors import EnclaveBroken, StepPostponed, StepRefused
 from parent.link import Body, EnclaveLink
 from strongroom.protocol.constants import (
     PATH_BOOT,
@@ -18,31 +19,36 @@ from strongroom.protocol.constants import (
     BootState,
 )
 
-_MAX_STATE_BYTES = 1024
+_MAX_STANDING_BYTES = 16 << 10
+_Ids = Annotated[tuple[str, ...], msgspec.Meta(max_length=64)]
 _UPLOAD_BYTES_PER_S = 1 << 20
 _KMS_STEP_S = 1800.0
 """Beyond what the enclave allows 16 keys at a slow KMS: a step sent again while it still runs would end the enclave."""
 
 
-class _Boot(msgspec.Struct, forbid_unknown_fields=True):
+class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the enclave is: its state, the models that are loaded, and those that it wants to be sent again."""
+
     state: BootState
+    loaded: _Ids = ()
+    wanted: _Ids = ()
 
 
 class Control:
-    """Typed calls over a link to the control address. Every step raises EnclaveError, KMSUnreachable or StepRefused."""
+    """Typed calls over a link to the control address. Every step raises EnclaveError, StepPostponed or StepRefused."""
 
     def __init__(self, link: EnclaveLink, *, step_timeout_s: float) -> None:
         self._link, self._step_timeout_s = link, step_timeout_s
         self._kms_step_timeout_s = max(step_timeout_s, _KMS_STEP_S)
 
-    async def state(self) -> BootState:
+    async def standing(self) -> Standing:
         """Where the enclave stands. Raises EnclaveError."""
         async with self._link.exchange("GET", PATH_BOOT) as answer:
-            body = await answer.read(_MAX_STATE_BYTES)
+            body = await answer.read(_MAX_STANDING_BYTES)
             if answer.status != HTTPStatus.OK:
                 raise EnclaveBroken(f"expected 200 from /boot, got {answer.status}")
         try:
-            return msgspec.json.decode(body, type=_Boot).state
+            return msgspec.json.decode(body, type=Standing)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise EnclaveBroken("expected a known state from /boot, got something else") from None
 
@@ -85,6 +91,6 @@ class Control:
         timeout_s, step = timeout_s or self._step_timeout_s, path.removeprefix(f"{PATH_BOOT}/")
         async with self._link.exchange("PUT", path, body=body, headers=headers, timeout_s=timeout_s) as answer:
             if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                raise KMSUnreachable(f"boot step {step}: the enclave could not reach KMS")
+                raise StepPostponed(f"boot step {step}: not now, says the enclave, whose log says why")
             if answer.status != HTTPStatus.NO_CONTENT:
                 raise StepRefused(f"boot step {step}: expected 204, got {answer.status}")

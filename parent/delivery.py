@@ -3,7 +3,7 @@
 import asyncio
 import re
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -66,7 +66,7 @@ class SealedModel:
         offset = len(self.head.to_bytes()) + self.head.segment_bytes(0, first)
         return Segment(first, offset, self.head.segment_bytes(first, end))
 
-    async def read(self, segment: Segment) -> AsyncIterator[bytes]:
+    async def read(self, segment: Segment) -> AsyncGenerator[bytes, None]:
         """The bytes of a segment, in writes of 256 KiB. Raises SourceUnusable, also when the file has shrunk."""
         left = segment.size_bytes
         try:

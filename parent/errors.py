@@ -5,6 +5,7 @@
     ├── InvalidRequest          the client's request breaks the API description
     ├── UnsupportedMediaType    the client's body is declared as something else than a sealed request
     ├── NoSealedRequest         it does not begin as a sealed request does
+    ├── SenderLeft              its client went away: nobody is left to answer
     ├── StaleKey                it is sealed to a key that no enclave holds
     ├── NoSuchEvidence          no enclave keeps the document that was asked for
     ├── EnclaveError            the exchange with the enclave failed
@@ -15,7 +16,7 @@
     └── ProvisioningError       the enclave could not be brought to `ready`
         ├── SourceUnusable          a configuration, catalogue or sealed model cannot be delivered
         ├── CredentialsUnavailable  the parent has no AWS credentials to hand on
-        ├── KMSUnreachable          the enclave could not reach KMS; the step may be retried
+        ├── StepPostponed           the enclave could not take a step now; it may be retried
         └── StepRefused             the enclave refused a boot step; it ends its process
 
 No message holds content: bodies, credentials and headers never enter one.
@@ -32,6 +33,10 @@ class SettingsError(GatewayError):
 
 class InvalidRequest(GatewayError):
     """The client's request breaks the API description."""
+
+
+class SenderLeft(GatewayError):
+    """The client went away; nobody is left to answer."""
 
 
 class UnsupportedMediaType(GatewayError):
@@ -92,8 +97,11 @@ class CredentialsUnavailable(ProvisioningError):
     """The parent has no AWS credentials to hand on, or they are about to expire."""
 
 
-class KMSUnreachable(ProvisioningError):
-    """The enclave could not reach KMS (503 to a boot step); the step may be retried, at most once per second."""
+class StepPostponed(ProvisioningError):
+    """The enclave answered 503 to a step, which may be retried, at most once per second.
+
+    It could not reach KMS; or a model that was sent again did not come whole and sound, or found no room.
+    """
 
 
 class StepRefused(ProvisioningError):

@@ -39,8 +39,8 @@ class Fleet:
         return available[self._turn % len(available)]
 
     def least_busy(self) -> Enclave:
-        """The one of those available with the fewest exchanges in flight."""
-        return min(self.available(), key=lambda enclave: enclave.link.in_flight)
+        """The one of those available with the least in flight and waiting."""
+        return min(self.available(), key=lambda enclave: enclave.load)
 
     def holder(self, key_id: bytes) -> Enclave | None:
         """The one that stated that key, ready or not: no other can open what is sealed to it."""

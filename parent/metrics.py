@@ -1,7 +1,7 @@
 """Counters for the operator. Labels come from fixed sets only; nothing here depends on what is inside a seal.
 
-The host sees each request pass anyway, so these figures tell it nothing new; what the enclave itself may publish is
-another matter (R21) and does not pass through here.
+The host sees each request pass anyway, so these figures tell it nothing new. What the enclaves themselves publish is
+another matter (R21): see parent.enclave_metrics.
 """
 
 import time

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from parent.answer import EnclaveProblem
 from parent.enclave import Enclave
@@ -24,6 +25,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     task: str
     manifest_sha384: str
+    loaded: bool = True
+    """Else it is loaded when somebody asks for it."""
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +36,8 @@ class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def common_models(enclaves: Sequence[Enclave]) -> bytes:
-    """The models that every one of `enclaves` that answers serves, as the first of them describes each.
+    """The models that every one of `enclaves` that answers serves, as the first of them describes each; loaded if all
+    of them have it so.
 
     Raises EnclaveError or EnclaveProblem when none answers.
     """
@@ -43,7 +47,9 @@ async def common_models(enclaves: Sequence[Enclave]) -> bytes:
     if not answered:
         raise failures[0]
     common = set.intersection(*({model.id for model in each.models} for each in answered))
-    return msgspec.json.encode(Models([model for model in answered[0].models if model.id in common]))
+    loaded = set.intersection(*({model.id for model in each.models if model.loaded} for each in answered))
+    models = [replace(model, loaded=model.id in loaded) for model in answered[0].models if model.id in common]
+    return msgspec.json.encode(Models(models))
 
 
 async def _models_of(enclave: Enclave) -> Models | EnclaveError | EnclaveProblem:

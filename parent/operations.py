@@ -29,6 +29,10 @@ _AUDIT_LOG = {
         "due": {"type": "integer"},
     },
 }
+_MODELS = {
+    "type": "object",
+    "properties": {name: {"type": "integer"} for name in ("loaded", "wanted")},
+}
 _ENCLAVE = {
     "type": "object",
     "properties": {
@@ -39,6 +43,7 @@ _ENCLAVE = {
         "age_s": {"type": "integer"},
         "document_bytes": {"type": ["integer", "null"]},
         "warnings": {"type": "array", "items": {"type": "string"}},
+        "models": _MODELS,
         "audit_log": _AUDIT_LOG,
     },
 }

@@ -1,14 +1,15 @@
-"""Brings the enclave from `booted` to `ready`, keeps its credentials fresh, and begins again when it restarted.
+"""Brings the enclave from `booted` to `ready`, keeps its credentials fresh, sends the models that it wants again, and
+begins anew when it restarted.
 
 The enclave's own state decides the next step, so a restart at any moment needs no special case. Steps the enclave does
 not allow twice are remembered for one boot. Whatever fails is looked at again after a pause of at least one second.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from parent.control import Control
+from parent.control import Control, Standing
 from parent.credentials import Credentials
 from parent.delivery import Delivery, SealedModel
 from parent.errors import EnclaveError, GatewayError
@@ -21,7 +22,7 @@ from strongroom.protocol.constants import BootState
 class Pace:
     """Seconds between looks at a ready enclave, between tries after a failure, and between credential refreshes."""
 
-    watch_s: float = 3.0
+    watch_s: float = 1.0
     retry_s: float = 1.0
     max_retry_s: float = 30.0
     refresh_s: float = 300.0
@@ -44,7 +45,7 @@ class Provisioner:
         self._control, self._sources, self._state_changed = control, sources, state_changed
         self._read_credentials, self._now_ms, self._pace = read_credentials, now_ms, pace or Pace()
         self._weight_streams = weight_streams
-        self._state: BootState | None = None
+        self._standing: Standing | None = None
         self._delivery: Delivery | None = None
         self._released: set[str] = set()
         self._loaded: set[str] = set()
@@ -55,13 +56,22 @@ class Provisioner:
             BootState.CATALOGUED: self._check_key,
             BootState.KEY_CHECKED: self._release,
             BootState.RELEASED: self._load,
-            BootState.READY: self._refresh_credentials,
+            BootState.READY: self._serve,
         }
 
     @property
     def starting(self) -> bool:
         """True while the enclave answers on its control interface and is not ready."""
         return self._state not in (None, BootState.READY)
+
+    def report(self) -> Mapping[str, object]:
+        """How many models the enclave has loaded, and how many more it wants; nothing while it does not answer."""
+        standing = self._standing
+        return {} if standing is None else {"models": {"loaded": len(standing.loaded), "wanted": len(standing.wanted)}}
+
+    @property
+    def _state(self) -> BootState | None:
+        return self._standing.state if self._standing else None
 
     async def run(self) -> None:
         """Provision for ever."""
@@ -82,19 +92,19 @@ class Provisioner:
     async def advance(self) -> None:
         """Look where the enclave stands and take the one step due. Raises EnclaveError, ProvisioningError, OSError."""
         try:
-            state = await self._control.state()
+            standing = await self._control.standing()
         except EnclaveError:
-            self._enter(None)
+            self._note(None)
             raise
-        if state is BootState.BOOTED:
+        if standing.state is BootState.BOOTED:
             self._forget()
-        self._enter(state)
-        await self._steps[state]()
+        self._note(standing)
+        await self._steps[standing.state]()
 
-    def _enter(self, state: BootState | None) -> None:
-        if state is not self._state:
-            self._state = state
-            emit("enclave-state", state=state or "unknown")
+    def _note(self, standing: Standing | None) -> None:
+        before, self._standing = self._state, standing
+        if self._state is not before:
+            emit("enclave-state", state=self._state or "unknown")
             self._state_changed()
 
     def _forget(self) -> None:
@@ -126,10 +136,40 @@ class Provisioner:
                 self._released.add(model.id)
 
     async def _load(self) -> None:
-        for model in (await self._delivered()).models:
+        # Those at the catalogue's beginning come last: they stay, where memory does not hold all of them.
+        for model in reversed((await self._delivered()).models):
             if model.id not in self._loaded:
                 await self._send(model)
                 self._loaded.add(model.id)
+
+    async def _serve(self) -> None:
+        """Refresh the credentials when due; send the first wanted model that the enclave takes.
+
+        After that it may want others. The first failure is raised after all tries.
+        """
+        await self._refresh_credentials()
+        failures = []
+        for model in await self._wanted():
+            if (failure := await self._send_again(model)) is None:
+                break
+            failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    async def _wanted(self) -> Sequence[SealedModel]:
+        if self._standing is None or not self._standing.wanted:
+            return ()
+        models = {model.id: model for model in (await self._delivered()).models}
+        return [models[model_id] for model_id in self._standing.wanted if model_id in models]
+
+    async def _send_again(self, model: SealedModel) -> GatewayError | None:
+        try:
+            await self._control.release(model)
+            await self._send(model)
+        except GatewayError as failure:
+            return failure
+        emit("model-loaded-again", model=model.id)
+        return None
 
     async def _send(self, model: SealedModel) -> None:
         """All segments side by side; the first that fails ends the others, and is what failed."""

@@ -42,7 +42,8 @@ _WITH_NONCE = {"parameters": [NONCE_PARAMETER]}
 _WITH_DIGEST = {"parameters": [DIGEST_PARAMETER]}
 _MODEL = {
     "type": "object",
-    "properties": {name: {"type": "string"} for name in ("id", "version", "task", "manifest_sha384")},
+    "properties": {name: {"type": "string"} for name in ("id", "version", "task", "manifest_sha384")}
+    | {"loaded": {"type": "boolean"}},
 }
 _MODELS = {"type": "object", "properties": {"models": {"type": "array", "items": _MODEL}}}
 _DOCUMENT = "An attestation document: COSE_Sign1 made by an enclave's NSM."

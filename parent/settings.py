@@ -26,7 +26,11 @@ class Limits:
     max_header_bytes: int = 16 << 10
     max_connections: int = 512
     max_exchanges: int = 64
-    """Requests in flight towards each enclave; more are answered `busy` at once."""
+    """Requests in flight towards each enclave; more are answered `busy`."""
+    max_waiting: int = 64
+    """Sealed requests that wait for their turn at each enclave."""
+    turn_timeout_s: float = 5.0
+    """What waits longer for its turn is answered `busy`."""
     head_timeout_s: float = 5.0
     request_timeout_s: float = 15.0
     idle_timeout_s: float = 30.0

@@ -49,6 +49,7 @@ HOST = (
         ("import parent.__main__", ("enclave", "onnxruntime", "strongroom.client", "strongroom.models", *PLAINTEXT)),
         ("import proxy.__main__", ("attestation", "enclave", "strongroom.protocol", "boto3", "cryptography")),
         ("import enclave.server", (*HOST, "fastapi", "pydantic", "aiohttp", "onnx", "gguf", "pycose", "moto")),
+        ("import strongroom.surfaces.routes", ("attestation", "strongroom.client", "asyncio", "aiohttp", "httpx2")),
         ("import strongroom.client.aio", ("parent", "enclave", "strongroom.transport", "onnxruntime", "boto3")),
         ("import strongroom.client", HEAVY),
         ("from strongroom.cli.commands import cli", HEAVY),
@@ -88,8 +89,9 @@ def test_the_images_list_names_every_distribution_that_the_enclave_loads() -> No
     listed = {
         line.split("==")[0] for line in (ROOT / "requirements" / "enclave.txt").read_text().splitlines() if "==" in line
     }
-    # botocore takes certifi only when it is there; Python 3.13, the image's, needs no typing-extensions.
-    assert needed - {"strongroom", "setuptools", "certifi", "typing-extensions"} - listed == set()
+    # botocore takes certifi, and urllib3 brotli, only where they are; Python 3.13, the image's, needs no
+    # typing-extensions.
+    assert needed - {"strongroom", "setuptools", "certifi", "brotli", "typing-extensions"} - listed == set()
 
 
 def test_no_lock_file_names_a_registry() -> None:

@@ -8,6 +8,7 @@ third party can change no byte of a receipt that verifies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -58,13 +59,18 @@ class SignedPayload:
     def verify(self, point: bytes, code: ProofCode) -> None:
         """Check the signature under the key of an uncompressed P-256 point. Raises ProofRejected with ``code``."""
         try:
-            key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
             signature = encode_dss_signature(*_numbers(self.signature))
-            key.verify(signature, sig_structure(ES256_PROTECTED, self.payload), ES256)
+            _public_key(point).verify(signature, sig_structure(ES256_PROTECTED, self.payload), ES256)
         except ValueError:
             raise ProofRejected(code, "a receipt key on P-256", "a point that is not on it") from None
         except InvalidSignature:
             raise ProofRejected(code, "a signature by the receipt key", "one that does not verify") from None
+
+
+@lru_cache(maxsize=64)
+def _public_key(point: bytes) -> EllipticCurvePublicKey:
+    """Kept, since one boot signs many receipts with one key, and to load it takes a fifth of the time."""
+    return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
 
 
 def _read_bytes(data: bytes, at: int, code: ProofCode) -> tuple[bytes, int]:

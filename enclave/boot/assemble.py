@@ -13,9 +13,10 @@ _LENGTH_BYTES = 4
 
 
 class ModelAssembly:
-    """One model on its way in: `begin`, then `place` every other chunk once, then `finish`. All else is BootRefused.
+    """One model on its way in: `read_manifest` and `begin` take chunk 0, then `place` each other once, then `finish`.
 
-    Both give the files that became whole: whoever calls checks them (it takes a while), or `finish` refuses.
+    All else is BootRefused. `begin` and `place` give the files that became whole: whoever calls checks them (it takes
+    a while), or `finish` refuses.
     """
 
     def __init__(self, entry: CatalogueEntry, plaintext_bytes: int) -> None:
@@ -23,11 +24,13 @@ class ModelAssembly:
         self._files: dict[str, IncomingFile] = {}
         self._manifest: ModelManifest | None = None
 
-    def begin(self, chunk: bytes) -> list[IncomingFile]:
-        """Take chunk 0: hold its manifest against the catalogue, make room for the files, place what follows it."""
-        end = _LENGTH_BYTES + int.from_bytes(chunk[:_LENGTH_BYTES], "big")
-        manifest = self._read_manifest(chunk[_LENGTH_BYTES:end])
-        start = end
+    def read_manifest(self, chunk: bytes) -> ModelManifest:
+        """The manifest in chunk 0, held against the catalogue."""
+        return self._checked(chunk[_LENGTH_BYTES : _manifest_end(chunk)])
+
+    def begin(self, manifest: ModelManifest, chunk: bytes) -> list[IncomingFile]:
+        """Take chunk 0, whose manifest was read: allocate its files, place what follows it."""
+        start = end = _manifest_end(chunk)
         for file in manifest.files:
             self._files[file.name] = IncomingFile(file, start)
             start += file.size_bytes
@@ -39,12 +42,13 @@ class ModelAssembly:
         return self._place(index * WEIGHTS_CHUNK_BYTES, memoryview(chunk))
 
     def finish(self) -> tuple[ModelManifest, dict[str, bytes]]:
-        """The manifest and the contents of its files by name, all digests checked."""
+        """The manifest and the contents of its files by name, all digests checked; no file is held here any more."""
         if self._manifest is None:
             raise self._refused("expected a manifest, got none")
-        return self._manifest, {name: file.content() for name, file in self._files.items()}
+        files, self._files = self._files, {}
+        return self._manifest, {name: file.content() for name, file in files.items()}
 
-    def _read_manifest(self, text: bytes) -> ModelManifest:
+    def _checked(self, text: bytes) -> ModelManifest:
         entry = self._entry
         if manifest_digest(text) != entry.manifest_sha384:
             raise self._refused("expected the manifest of the catalogue, got another")
@@ -61,3 +65,7 @@ class ModelAssembly:
 
     def _refused(self, message: str) -> BootRefused:
         return BootRefused("model-rejected", f"model {self._entry.id}: {message}")
+
+
+def _manifest_end(chunk: bytes) -> int:
+    return _LENGTH_BYTES + int.from_bytes(chunk[:_LENGTH_BYTES], "big")

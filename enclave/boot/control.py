@@ -8,7 +8,6 @@ import re
 from collections.abc import Awaitable, Callable
 
 from enclave.asgi import (
-    Disconnected,
     Receive,
     Scope,
     Send,
@@ -17,12 +16,11 @@ from enclave.asgi import (
     respond,
     respond_problem,
 )
+from enclave.boot.codes import code_of
 from enclave.boot.sequence import BootSequence
-from enclave.engine.errors import EngineError
-from enclave.errors import BootRefused, Fatal, KMSUnreachable
+from enclave.errors import BootRefused, KMSUnreachable, StepFailed
 from enclave.kms.credentials import MAX_CREDENTIALS_BYTES
 from enclave.log import EnclaveLog, LogEvent
-from enclave.nsm.interface import NSMError
 from strongroom.protocol.constants import (
     MAX_CATALOGUE_BYTES,
     MAX_CONFIGURATION_BYTES,
@@ -33,7 +31,6 @@ from strongroom.protocol.constants import (
     PATH_BOOT_KEY_CHECK,
     PATH_BOOT_MODELS,
 )
-from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES
 from strongroom.protocol.problems import Problem
 
@@ -54,17 +51,16 @@ class ControlApp:
         if scope["type"] != "http" or self._boot.ended:
             return
         if (scope["method"], scope["path"]) == ("GET", PATH_BOOT):
-            body = json.dumps({"state": self._boot.state}).encode()
-            await respond(send, 200, "application/json", body)
+            await respond(send, 200, "application/json", json.dumps(self._boot.standing()._asdict()).encode())
             return
         try:
             await self._step(scope["method"], scope["path"], receive)
-        except KMSUnreachable as error:
+        except (KMSUnreachable, StepFailed) as error:
             self._log.write(LogEvent.STEP_FAILED, code=error.code)
             await respond_problem(send, Problem.BUSY)
         except Exception as error:
             # Nothing a step can raise may leave the enclave half-way between two states.
-            self._refuse(_code(error))
+            self._refuse(code_of(error))
         else:
             if not self._boot.ended:
                 await respond(send, 204)
@@ -103,21 +99,10 @@ class ControlApp:
     async def _model(self, path: str, receive: Receive) -> None:
         match path.split("/"):
             case [*base, model_id, "head"] if "/".join(base) == PATH_BOOT_MODELS:
-                await self._boot.release(model_id, await read_body(receive, MAX_WEIGHTS_HEAD_BYTES))
+                with self._boot.outliving():
+                    await self._boot.release(model_id, await read_body(receive, MAX_WEIGHTS_HEAD_BYTES))
             case [*base, model_id, "weights", first] if "/".join(base) == PATH_BOOT_MODELS and _INDEX.fullmatch(first):
-                await self._boot.load(model_id, int(first), body_pieces(receive))
+                with self._boot.outliving():
+                    await self._boot.load(model_id, int(first), body_pieces(receive))
             case _:
                 raise BootRefused("out-of-order", "control: expected a step of docs/boot.md")
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, Fatal):
-        return error.code
-    names: dict[type[Exception], str] = {
-        ProtocolError: "malformed-input",
-        EngineError: "model-rejected",
-        NSMError: "nsm-error",
-        Disconnected: "input-incomplete",
-        TimeoutError: "input-incomplete",
-    }
-    return next((code for kind, code in names.items() if isinstance(error, kind)), "internal")

@@ -2,12 +2,15 @@
 
     BOOTED ─configure→ CONFIGURED ─catalogue→ CATALOGUED ─check_key→ KEY_CHECKED ─release*→ RELEASED ─load*→ READY
 
+In READY a model that has made room for others is released and loaded again, by the same steps as at first.
 Blocking work (NSM, KMS, ONNX) runs in threads; steps run one at a time, except that weights arrive side by side.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from attestation.measurements import (
     CATALOGUE_LABEL,
@@ -16,12 +19,15 @@ from attestation.measurements import (
     CONFIGURATION_PCR,
     labelled_digest,
 )
+from enclave.asgi import Disconnected
+from enclave.boot.arrivals import Arrivals
+from enclave.boot.codes import code_of
 from enclave.boot.key_check import check_keys
 from enclave.boot.measure import measure_once
-from enclave.boot.receive import WeightsReceiver
 from enclave.clock import Clock, SetSystemClock
 from enclave.engine.engine import Engine
-from enclave.errors import BootRefused, KeyRefused
+from enclave.engine.errors import EngineError
+from enclave.errors import BootRefused, KeyRefused, KMSRefused, StepFailed
 from enclave.evidence import ClientEvidence, Evidence
 from enclave.keys import BootKeys
 from enclave.kms.client import KMSClient
@@ -31,6 +37,7 @@ from enclave.nsm.interface import NSM
 from strongroom.protocol.catalogue import Catalogue, CatalogueEntry
 from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
 from strongroom.protocol.constants import BootState
+from strongroom.protocol.errors import ProtocolError
 from strongroom.protocol.keys import KeyList
 from strongroom.protocol.messages import SealedWeightsHead
 from strongroom.protocol.weights import WeightsCipher
@@ -44,6 +51,18 @@ class Identity:
     keys: BootKeys
     evidence: Evidence
     clock: Clock
+
+
+_LAST_STEP_S = 5.0  # what is cancelled at the end of its time ends with its step
+_OUTLIVED = (BootRefused, KMSRefused, ProtocolError, EngineError, Disconnected, TimeoutError, MemoryError)
+
+
+class Standing(NamedTuple):
+    """The state, the ids of the models that are loaded, and of those that the enclave wants to be sent again."""
+
+    state: BootState
+    loaded: list[str]
+    wanted: list[str]
 
 
 class BootSequence:
@@ -61,7 +80,7 @@ class BootSequence:
         self._set_system_clock = set_system_clock
         self._credentials = PushedCredentialProvider(lambda: self.identity.clock.now_ms())
         self._clients: dict[str, KMSClient] = {}
-        self._receivers: dict[str, WeightsReceiver] = {}
+        self._arrivals = Arrivals(engine, self._cipher)
         self._step = asyncio.Lock()
         self.state = BootState.BOOTED
         self.ended = False
@@ -81,6 +100,12 @@ class BootSequence:
             digest = labelled_digest(CONFIGURATION_LABEL, data)
             await asyncio.to_thread(measure_once, self._nsm, CONFIGURATION_PCR, digest)
             self.configuration = DeploymentConfiguration.from_bytes(data)
+            limits, windows = self.configuration.limits, self.configuration.windows
+            self._engine.limit(
+                memory_bytes=limits.model_memory_mib << 20,
+                residence_s=windows.model_residence_s,
+                room_s=windows.answer_s + _LAST_STEP_S,
+            )
             self._enter(BootState.CONFIGURED)
 
     async def set_catalogue(self, data: bytes) -> None:
@@ -94,6 +119,10 @@ class BootSequence:
                 self.configuration.find_key(entry.key, "model")
             self.identity = await asyncio.to_thread(self._make_identity)
             self._enter(BootState.CATALOGUED)
+
+    def standing(self) -> Standing:
+        """Where the enclave is now."""
+        return Standing(self.state, self._engine.loaded(), self._engine.wanted())
 
     def end(self) -> None:
         """Take no further step, not even one that is under way: the process is about to end."""
@@ -127,35 +156,46 @@ class BootSequence:
             self._enter(BootState.KEY_CHECKED)
 
     async def release(self, model_id: str, head: bytes) -> None:
-        """KEY_CHECKED → RELEASED once per model: KMS unwraps its data key for this enclave alone."""
+        """KEY_CHECKED → RELEASED once per model: KMS unwraps its data key for this enclave alone.
+
+        In READY again for a model that is not loaded.
+        """
         async with self._step:
-            self._expect(BootState.KEY_CHECKED)
-            entry, sealed = self._entry(model_id), SealedWeightsHead.from_bytes(head)
-            if model_id in self._receivers or (sealed.model, sealed.version) != (entry.id, entry.version):
-                raise BootRefused("out-of-order", f"model {entry.id}: expected its own head, once")
-            cipher = await asyncio.to_thread(self._cipher, entry, sealed)
-            self._receivers[model_id] = WeightsReceiver(entry, cipher)
-            if len(self._receivers) == len(self.catalogue.model):
+            if not self._serves:
+                self._expect(BootState.KEY_CHECKED)
+            await self._arrivals.release(self._entry(model_id), head, again=self._serves)
+            if self.state is BootState.KEY_CHECKED and len(self._arrivals) == len(self.catalogue.model):
                 self._enter(BootState.RELEASED)
 
     async def load(self, model_id: str, first_chunk: int, body: AsyncIterator[bytes]) -> None:
         """RELEASED → READY once all segments of every model have come; segments come side by side.
 
-        Returns when the model is loaded, for each of its segments.
+        Returns when the model is loaded, for each of its segments. In READY again after a `release`.
         """
-        self._expect(BootState.RELEASED)
-        entry = self._entry(model_id)
-        receiver = self._receivers.get(model_id)
-        if receiver is None:
-            raise BootRefused("out-of-order", f"model {entry.id}: expected its weights once")
-        await receiver.receive(first_chunk, body)
-        async with self._step:
-            if self._receivers.pop(model_id, None) is None:  # another of its segments came here first
-                return
-            await asyncio.to_thread(self._engine.load, *receiver.finish())
-            if not self._receivers:
-                self._enter(BootState.READY)
-                self.ready.set()
+        if not self._serves:
+            self._expect(BootState.RELEASED)
+        await self._arrivals.load(self._entry(model_id), first_chunk, body)
+        if self.state is BootState.RELEASED and not self._arrivals:
+            self._enter(BootState.READY)
+            self.ready.set()
+
+    @contextmanager
+    def outliving(self) -> Iterator[None]:
+        """In READY what is wrong with a model that comes again is StepFailed: the others are served all the same.
+
+        Not so a fault of the clock or the NSM, nor what nobody foresaw; and before READY nothing is.
+        """
+        serves = self._serves
+        try:
+            yield
+        except _OUTLIVED as error:
+            if not serves:
+                raise
+            raise StepFailed(code_of(error)) from None
+
+    @property
+    def _serves(self) -> bool:
+        return self.state is BootState.READY and not self.ended
 
     def _expect(self, state: BootState) -> None:
         if self.ended or self.state is not state:

@@ -7,8 +7,9 @@ from contextlib import aclosing
 
 from enclave.engine.errors import EngineBusy, ModelRejected, UnknownModel
 from enclave.engine.footprint import footprint
+from enclave.engine.heap import trim
 from enclave.engine.loading import Capacity, load_runner
-from enclave.engine.memory import Memory, trim
+from enclave.engine.memory import Memory
 from enclave.engine.observation import Observer
 from enclave.engine.places import Place, Places
 from enclave.engine.runner import Runner
@@ -37,7 +38,10 @@ class Engine:
         self._memory, self._room_s = Memory(memory_bytes, residence_s), room_s
 
     def load(self, manifest: ModelManifest, files: Mapping[str, bytes]) -> None:
-        """Load a model into memory that is free: `prepare` and `add`, at once. Raises ModelRejected, EngineBusy."""
+        """Load a model into memory that is free: `prepare` and `add`, at once.
+
+        Raises ModelRejected, EngineBusy, MemoryError.
+        """
         self._expect(manifest)
         if not self._memory.reserve(manifest.id):
             raise EngineBusy(f"{manifest.id}: expected memory that is free, got other models in it")
@@ -70,7 +74,7 @@ class Engine:
     def prepare(self, manifest: ModelManifest, files: Mapping[str, bytes]) -> Runner:
         """A runner from the bytes of the model's files, which the caller checked against the manifest's digests.
 
-        Blocks for as long as onnxruntime takes, twice, and may do so in a thread. Raises ModelRejected.
+        Blocks for as long as onnxruntime takes, twice, and may do so in a thread. Raises ModelRejected, MemoryError.
         """
         return load_runner(manifest, files, self._capacity, self.observer.add(manifest.id))
 

@@ -4,7 +4,7 @@ Measured with onnxruntime 1.31: the weights in a session take 1.1 to 1.8 times t
 them), a tokenizer up to 32 times its JSON (for each token also a logit of the 64 tokens of a step), and the child that
 tries a graph 3 times the graph. Of the activations only attention's scores grow with the square of a text's
 length, and most graphs hold them twice, before and after the softmax. The others have no bound in a manifest: the
-margin is theirs.
+margin is theirs, and that of constants that a graph makes; `probe` refuses a graph of more.
 """
 
 from typing import NamedTuple
@@ -38,6 +38,11 @@ def footprint(manifest: ModelManifest, *, slots: int, kv_bytes: int) -> Footprin
     resident = sessions * _WEIGHTS * weights_bytes + _TOKENIZER * tokenizer_bytes + cache_bytes + work_bytes
     child = _CHILD * weights_bytes + _MARGIN_BYTES
     return Footprint(resident, files_bytes + max(resident, child))
+
+
+def session_bytes(weights_bytes: int) -> int:
+    """What one session on so many bytes of graph and external data may keep: the margin is for two of them."""
+    return _WEIGHTS * weights_bytes + _MARGIN_BYTES // 2
 
 
 def _scores(manifest: ModelManifest) -> int:

@@ -10,7 +10,7 @@ from enclave.engine.errors import ModelRejected
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.generation.runner import SlotRunner
 from enclave.engine.graph_scan.scan import scan
-from enclave.engine.memory import trim
+from enclave.engine.heap import trim
 from enclave.engine.observation import ModelObserver
 from enclave.engine.probe import Limits, probe
 from enclave.engine.runner import Runner
@@ -60,7 +60,7 @@ def load_runner(
 ) -> Runner:
     """A runner from the bytes of the model's files, which the caller checked against the manifest's digests.
 
-    The graph is scanned and then loaded by a child, before it is loaded here. Raises ModelRejected.
+    The graph is scanned and then loaded by a child, before it is loaded here. Raises ModelRejected, MemoryError.
     """
     for file in manifest.files:
         if file.name not in files:

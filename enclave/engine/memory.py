@@ -1,6 +1,5 @@
 """Which models have the memory, which are asked for, and which make room. Sans I/O; all times are of one clock."""
 
-import ctypes
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,11 +129,3 @@ class Memory:
             leavers.append(each)
             missing -= self._shares[each].size_bytes
         return leavers if missing <= 0 else None
-
-
-def trim() -> None:
-    """Give freed memory back to the kernel, which has other uses for it: the child that tries the next graph is one.
-
-    Without it half of an evicted model's pages stay with the process (glibc keeps them for what it may allocate next).
-    """
-    ctypes.CDLL(None).malloc_trim(0)

@@ -26,6 +26,12 @@ class Place:
         self._kept[model_id] += 1
         self._is_kept = True
 
+    def __enter__(self) -> None:
+        """It is given back at the end of the block at the latest."""
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
     def give_back(self) -> None:
         """Right before the run, which takes it without anything in between; or when nothing is run. Once is enough."""
         if self._is_kept:

@@ -8,18 +8,23 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from enclave.engine.errors import ModelRejected
+from enclave.engine.footprint import session_bytes
 from enclave.engine.probe_order import Order, Outcome
 from enclave.engine.probe_talk import Talk
 from enclave.engine.telemetry import VARIABLE
 
 _COMMAND = ("-B", "-P", "-s", "-S", "-m", "enclave.engine.probe_child")
 _MIB, _GIB = 1 << 20, 1 << 30
+_SIGNALS = {each.value: each.name for each in signal.Signals}  # those of real time have no names
 
 
 class Limits(NamedTuple):
-    """What a child may use: address space, CPU time of all threads together, time on the wall."""
+    """What a child may use: address space, and of it for the session it has loaded; CPU time of all threads together,
+    time on the wall.
+    """
 
     memory_bytes: int
+    kept_bytes: int
     cpu_s: int
     wall_s: float
 
@@ -32,7 +37,8 @@ class Limits(NamedTuple):
         per GiB.
         """
         gib = model_bytes / _GIB
-        return cls(512 * _MIB + 4 * model_bytes, cpu_s=10 + int(20 * gib), wall_s=20 + 40 * gib)
+        memory_bytes, kept_bytes = 512 * _MIB + 4 * model_bytes, session_bytes(model_bytes)
+        return cls(memory_bytes, kept_bytes, cpu_s=10 + int(20 * gib), wall_s=20 + 40 * gib)
 
 
 def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits) -> Outcome:
@@ -42,7 +48,7 @@ def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits
     names what went wrong: memory, CPU time, time, a crash, or a refusal by onnxruntime.
     """
     sizes = {name: len(data) for name, data in files.items()}
-    order = Order(limits.memory_bytes, limits.cpu_s, threads, len(graph), sizes)
+    order = Order(limits.memory_bytes, limits.kept_bytes, limits.cpu_s, threads, len(graph), sizes)
     try:
         child = _start()
     except OSError as error:
@@ -91,10 +97,13 @@ def _judge(status: int, line: bytes, limits: Limits) -> Outcome:
             raise ModelRejected("probe: expected a graph that onnxruntime loads, got one that it refuses")
         case Outcome.OUT_OF_MEMORY:
             raise _out_of_memory(limits)
+        case Outcome.KEPT_TOO_MUCH:
+            kept_mib = limits.kept_bytes // _MIB
+            raise ModelRejected(f"probe: memory: expected a session that keeps at most {kept_mib} MiB, got more")
     if status == -signal.SIGXCPU:
         raise ModelRejected(f"probe: CPU time: expected at most {limits.cpu_s} s, got more")
     if status < 0:
-        raise ModelRejected(f"probe: crash: expected an exit, got {signal.Signals(-status).name}")
+        raise ModelRejected(f"probe: crash: expected an exit, got {_SIGNALS.get(-status, f'signal {-status}')}")
     raise ModelRejected(f"probe: crash: expected an outcome, got exit status {status}")
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from enclave.engine.arrays import ORT_TYPES
 from enclave.engine.errors import EngineError, ModelRejected
+from enclave.engine.heap import used_bytes
 from enclave.engine.probe_order import OUT_OF_MEMORY, Order, Outcome
 from enclave.engine.sessions import WARNINGS, Port, inputs, open_session, run_session
 from enclave.engine.telemetry import import_onnxruntime
@@ -48,11 +49,12 @@ def _limit(order: Order) -> None:
 def _try(order: Order) -> Outcome:
     graph = sys.stdin.buffer.read(order.graph_bytes)
     files = {name: sys.stdin.buffer.read(size) for name, size in order.files_bytes.items()}
+    before_bytes = used_bytes()
     try:
         session = open_session(graph, threads=order.threads, files=files, log=WARNINGS)
     except ModelRejected as error:
         return Outcome.OUT_OF_MEMORY if _is_out_of_memory(error) else Outcome.REFUSED
-    return _run(session)
+    return Outcome.KEPT_TOO_MUCH if used_bytes() - before_bytes > order.kept_bytes else _run(session)
 
 
 def _run(session: "InferenceSession") -> Outcome:

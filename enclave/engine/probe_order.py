@@ -16,12 +16,15 @@ class Outcome(IntEnum):
     """Loaded, but not run: a port without a type of ours, or an orderly refusal of zeros."""
     REFUSED = 102
     OUT_OF_MEMORY = 103
+    KEPT_TOO_MUCH = 104
+    """Loaded, and there is more of it than its files explain: constants that onnxruntime made, and keeps."""
 
 
 class Order(NamedTuple):
     """The limits of the child, and the sizes of the files that follow on its standard input, the graph's first."""
 
     memory_bytes: int
+    kept_bytes: int
     cpu_s: int
     threads: int
     graph_bytes: int

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import AsyncGenerator, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
+from enclave.threads import running_pool
 from strongroom.protocol.payloads import Event, Task
 
 
@@ -28,11 +28,11 @@ class SoloRunner:
     """
 
     def __init__(self, model: Model, max_queued: int, observer: ModelObserver | None = None) -> None:
-        """`max_queued` tasks may wait behind the one that runs."""
+        """`max_queued` tasks may wait behind the one that runs. Raises MemoryError when no thread comes up."""
         self._model = model
         self._limit = max_queued + 1
         self._observer = observer or ModelObserver()
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._pool = running_pool(1, "model")
         self._lock = threading.Lock()
         self._jobs: set[Job] = set()
         self._closed = False
@@ -64,8 +64,8 @@ class SoloRunner:
                 raise EngineBusy("the engine is closing; send the request to another enclave")
             if len(self._jobs) >= self._limit:
                 raise EngineBusy(f"expected at most {self._limit} requests for this model at a time; try again later")
+            self._pool.submit(self._work, job)  # which waits for the lock
             self._jobs.add(job)
-            self._pool.submit(self._work, job)
 
     def _work(self, job: Job) -> None:
         failure = self._events(job)

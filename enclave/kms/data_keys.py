@@ -8,12 +8,12 @@ import asyncio
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha384
 from typing import Final
 
 from enclave.errors import EnclaveError, KMSRefused, KMSUnreachable
+from enclave.threads import running_pool
 from strongroom.protocol.canonical import encode
 from strongroom.protocol.configuration import KeyEntry, Limits, Windows
 
@@ -47,7 +47,7 @@ class DataKeys:
         self._kept = _Kept(limits.data_keys, limits.data_key_uses, windows.data_key_ttl_s * 1000)
         self._failures = _Failures(limits.data_keys)
         self._flights: dict[bytes, asyncio.Task[None]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kms")
+        self._threads = running_pool(_THREADS, "kms")
 
     async def get(self, entry: KeyEntry, context: Mapping[str, str], wrapped: bytes, at_ms: int) -> bytes:
         """The 32 bytes of a data key, from what is kept or from KMS; this is one use of it.

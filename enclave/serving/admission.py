@@ -1,10 +1,11 @@
 """Admitting a sealed request: which way in, is it open, is it in time, was it here before. What is refused is fixed."""
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from enclave.clock import Clock
+from enclave.engine.engine import Engine
+from enclave.engine.places import Place
 from enclave.keys import BootKeys
 from enclave.serving.documents import CachedDocument, Documents
 from enclave.serving.envelopes import EnvelopeKeys, UnlockedEnvelope
@@ -31,6 +32,8 @@ class Admitted:
     """The document that the answer names."""
     at_ms: int
     """When it was admitted; never before that document."""
+    place: Place
+    """Kept for its run, since it used up an id."""
     key_entry: str | None = None
     """The key entry that opened it; None under HPKE."""
 
@@ -54,14 +57,14 @@ class Admission:
         envelopes: EnvelopeKeys,
         documents: Documents,
         clock: Clock,
-        has_room: Callable[[str], bool],
+        engine: Engine,
         *,
         limits: Limits,
         windows: Windows,
     ) -> None:
-        """`has_room` says whether a model can take one more task."""
+        """`engine` says whether a model can take one more task, and keeps the place for it."""
         self._keys, self._envelopes, self._documents, self._clock = keys, envelopes, documents, clock
-        self._has_room, self._window_ms = has_room, windows.request_s * 1000
+        self._engine, self._window_ms = engine, windows.request_s * 1000
         self._live_ids = ReplayCache(limits.replay_entries)
         # One for each key entry: whoever seals under another cannot use up this one's ids, nor its room.
         self._single_uses = defaultdict[str, ReplayCache](lambda: ReplayCache(limits.replay_entries))
@@ -69,7 +72,8 @@ class Admission:
     async def open(self, message: bytes) -> Admitted:
         """Open a sealed request or raise Refused. A stale key is told by the clear key id, before anything is opened.
 
-        All that waits comes first: from the instant of admission on, nothing else happens before the id is remembered.
+        All that waits comes first: from the instant of admission on, nothing else happens before the id is remembered
+        and the place is kept. So no request uses up its id for the answer that the queue is full.
         """
         try:
             head, _ = SealedRequestHead.read(message)
@@ -84,9 +88,9 @@ class Admission:
         return self._open_live(opener, message, head.timestamp_ms, await self._document_with_room(head.model))
 
     async def _document_with_room(self, model: str) -> CachedDocument:
-        """The document that the answer will name; Refused while nothing could be run, so that no id is used up."""
+        """The document that the answer will name; Refused while nothing could be run."""
         document = await self._documents.current()
-        if not self._has_room(model):
+        if not self._engine.has_room(model):
             raise Refused(Problem.BUSY)
         return document
 
@@ -102,7 +106,7 @@ class Admission:
         except ProtocolError:
             raise Refused(Problem.REJECTED) from None
         _remember(self._live_ids, head.request_id, head.timestamp_ms + self._window_ms, at_ms)
-        return Admitted(head, request, message, document, at_ms)
+        return Admitted(head, request, message, document, at_ms, self._engine.keep_place(head.model))
 
     def _open_envelope(self, unlocked: UnlockedEnvelope, message: bytes, document: CachedDocument) -> Admitted:
         at_ms = self._clock.now_ms()
@@ -110,11 +114,10 @@ class Admission:
             request = unlocked.open()
         except ProtocolError:
             raise Refused(Problem.REJECTED) from None
-        head = unlocked.envelope.head
-        admitted = Admitted(head, request, message, document, at_ms, unlocked.entry.id)
-        if request.rest is not None and request.rest.single_use and not admitted.expired:
-            _remember(self._single_uses[unlocked.entry.id], head.request_id, request.rest.not_after_ms, at_ms)
-        return admitted
+        head, rest, entry_id = unlocked.envelope.head, request.rest, unlocked.entry.id
+        if rest is not None and rest.single_use and at_ms <= rest.not_after_ms:
+            _remember(self._single_uses[entry_id], head.request_id, rest.not_after_ms, at_ms)
+        return Admitted(head, request, message, document, at_ms, self._engine.keep_place(head.model), entry_id)
 
 
 def _remember(cache: ReplayCache, name: bytes, until_ms: int, at_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""The client-facing ASGI application: evidence, models, sealed inference, the audit log. Its socket opens at READY."""
+"""The client-facing ASGI application: evidence, models, sealed inference, the audit log, metrics; it opens at READY."""
 
 import json
 from contextlib import aclosing
@@ -10,15 +10,17 @@ from enclave.nsm.interface import NSMError
 from enclave.serving.queries import digest_of, first_leaf_of, nonce_of
 from enclave.serving.refused import Refused
 from enclave.serving.service import InferenceService
-from enclave.serving.streaming import stream
+from enclave.serving.streaming import stream, whole
 from strongroom.protocol.constants import (
     MEDIA_ATTESTATION,
     MEDIA_AUDIT,
     MEDIA_EVIDENCE,
+    MEDIA_METRICS,
     MEDIA_SEALED_REQUEST,
     PATH_ATTESTATION,
     PATH_AUDIT,
     PATH_EVIDENCE,
+    PATH_METRICS,
     PATH_MODELS,
     PATH_SEALED,
 )
@@ -34,7 +36,6 @@ class APIApp:
     def __init__(self, boot: BootSequence, service: InferenceService, log: EnclaveLog) -> None:
         self._boot, self._service, self._log = boot, service, log
         self._free = boot.configuration.limits.max_in_flight
-        self._models = _models(boot)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route by method and path; every refusal is one of the fixed problems, a mistake of ours included (R20)."""
@@ -80,8 +81,10 @@ class APIApp:
         if path == PATH_AUDIT:
             page = await self._service.audit_page(first_leaf_of(query))
             return MEDIA_AUDIT, page.to_bytes()
+        if path == PATH_METRICS:
+            return MEDIA_METRICS, self._service.metrics.to_bytes()
         if path == PATH_MODELS:
-            return "application/json", self._models
+            return "application/json", _models(self._boot)
         raise Refused(Problem.REJECTED)
 
     async def _document(self, query: bytes) -> bytes:
@@ -104,9 +107,12 @@ class APIApp:
             admitted = await self._service.open(message)
             async with aclosing(self._service.answer(admitted)) as pieces:
                 head = await anext(pieces)  # begun: whatever happens from here on has its leaf in the log
-                await start(send, 200, admitted.media_type)
-                await send({"type": "http.response.body", "body": head, "more_body": True})
-                await stream(pieces, receive, send)
+                if admitted.request.stream:
+                    await start(send, 200, admitted.media_type)
+                    await send({"type": "http.response.body", "body": head, "more_body": True})
+                    await stream(pieces, receive, send)
+                elif (rest := await whole(pieces, receive)) is not None:
+                    await respond(send, 200, admitted.media_type, head + rest)
             self._log.write(LogEvent.REQUEST, status=200)
         finally:
             self._free += 1
@@ -121,6 +127,10 @@ class APIApp:
 
 
 def _models(boot: BootSequence) -> bytes:
-    fields = ("id", "version", "task", "manifest_sha384")
-    models = [{name: getattr(entry, name) for name in fields} for entry in boot.catalogue.model]
+    """The catalogue, and whether each model is loaded now: the host knows, since it sends the weights."""
+    fields, loaded = ("id", "version", "task", "manifest_sha384"), boot.standing().loaded
+    models = [
+        {name: getattr(entry, name) for name in fields} | {"loaded": entry.id in loaded}
+        for entry in boot.catalogue.model
+    ]
     return json.dumps({"models": models}).encode()

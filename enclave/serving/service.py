@@ -11,6 +11,7 @@ from enclave.serving.answers import Answers
 from enclave.serving.audit import AuditLog
 from enclave.serving.documents import Documents
 from enclave.serving.envelopes import EnvelopeKeys
+from enclave.serving.metrics import PublishedMetrics
 from enclave.serving.receipts import Receipts
 from strongroom.protocol.audit import AuditPage
 
@@ -30,11 +31,14 @@ class InferenceService:
             self._envelopes,
             self.documents,
             identity.clock,
-            engine.has_room,
+            engine,
             limits=limits,
             windows=windows,
         )
-        self._answers = Answers(engine, Receipts(boot, self.audit), limits.max_new_tokens)
+        self._answers = Answers(
+            engine, Receipts(boot, self.audit), max_new_tokens=limits.max_new_tokens, answer_s=windows.answer_s
+        )
+        self.metrics = PublishedMetrics(engine.observer, every_s=windows.metrics_s, sample=limits.metrics_sample)
 
     async def open(self, message: bytes) -> Admitted:
         """Admit a sealed request or raise Refused; NSMError when no document can be had."""

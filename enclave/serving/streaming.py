@@ -1,29 +1,44 @@
-"""Sending an answer piece by piece, for as long as its asker is there."""
+"""Sending an answer for as long as its asker is there."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from enclave.asgi import Message, Receive, Send
 
 
 async def stream(pieces: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
     """Send pieces until they end or the peer goes away; what produces them is closed by the caller either way."""
-    gone = asyncio.ensure_future(receive())
-    try:
-        while (piece := await _piece_unless(gone, pieces)) is not None:
+    async with _until_gone(receive):
+        async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not gone.done():
-            await send({"type": "http.response.body", "body": b""})
-    finally:
-        gone.cancel()
+        await send({"type": "http.response.body", "body": b""})
 
 
-async def _piece_unless(gone: asyncio.Future[Message], pieces: AsyncGenerator[bytes, None]) -> bytes | None:
-    """The next piece; None at their end, or as soon as the peer is gone: the next piece may be a whole answer."""
-    following: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(pieces, None))
+async def whole(pieces: AsyncGenerator[bytes, None], receive: Receive) -> bytes | None:
+    """All pieces together, or None as soon as the peer goes away."""
+    async with _until_gone(receive):
+        return b"".join([piece async for piece in pieces])
+    return None
+
+
+@asynccontextmanager
+async def _until_gone(receive: Receive) -> AsyncIterator[None]:
+    """Run the block to its end, or leave it at what it waits for when the peer goes away."""
+    gone, watch = asyncio.ensure_future(receive()), asyncio.timeout(None)
+
+    def leave(_: asyncio.Future[Message]) -> None:
+        if gone in watched:
+            watch.reschedule(asyncio.get_running_loop().time())
+
+    watched = {gone}
+    gone.add_done_callback(leave)
     try:
-        await asyncio.wait((following, gone), return_when=asyncio.FIRST_COMPLETED)
-        return None if gone.done() else await following
+        async with watch:
+            yield
+    except TimeoutError:
+        if not watch.expired():
+            raise
     finally:
-        if following.cancel():
-            await asyncio.wait((following,))
+        watched.clear()
+        gone.cancel()

@@ -7,9 +7,13 @@ from strongroom.cli.readable import COLOUR
 
 _TABLE = {
     "demo": ("strongroom.cli.demo", "demo", "Run the whole appliance on this machine and answer a prompt."),
-    "chat": ("strongroom.cli.ask", "chat", "Send a sealed prompt and print the answer as it comes."),
-    "embed": ("strongroom.cli.ask", "embed", "Turn texts into vectors, sealed."),
-    "infer": ("strongroom.cli.ask", "infer", "Run a tensor model, sealed."),
+    "chat": ("strongroom.cli.generate", "chat", "Send a sealed prompt and print the answer as it comes."),
+    "complete": ("strongroom.cli.generate", "complete", "Have a text continued, sealed."),
+    "embed": ("strongroom.cli.texts", "embed", "Turn texts into vectors, sealed."),
+    "classify": ("strongroom.cli.texts", "classify", "Score texts by the labels of a model, sealed."),
+    "tag": ("strongroom.cli.texts", "tag", "Find the labelled spans of texts, sealed."),
+    "infer": ("strongroom.cli.infer", "infer", "Run a tensor model, sealed."),
+    "serve-local": ("strongroom.cli.serve_local", "serve_local", "Serve OpenAI's API on this machine, sealed beyond."),
     "seal": ("strongroom.cli.seal", "seal", "Seal files that may rest for months, without an enclave."),
     "submit": ("strongroom.cli.submit", "submit", "Have sealed files answered, by anybody."),
     "open": ("strongroom.cli.open", "open_", "Open answers, once their evidence and receipts verified."),

@@ -15,21 +15,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MAX_ANCHOR_BYTES = 16 << 10
+_URL = click.option("--url", envvar="STRONGROOM_URL", required=True, help="The gateway's address.")
+_TIMEOUT = click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=120.0,
+    show_default=True,
+    help="Seconds for each wait: attestation, list of models, head of an answer, each next piece.",
+)
 
 
 def client_options(command: F) -> F:
     """Add where the gateway is and what is demanded of the enclave behind it; pass the client as `client`."""
 
-    @click.option("--url", envvar="STRONGROOM_URL", required=True, help="The gateway's address.")
+    @_URL
     @_trust_options
-    @click.option(
-        "--timeout",
-        "timeout_s",
-        type=click.FloatRange(min=0.1),
-        default=120.0,
-        show_default=True,
-        help="Seconds for each wait: attestation, list of models, head of an answer, each next piece.",
-    )
+    @_TIMEOUT
     @wraps(command)
     def wrapper(*args: Any, url: str, timeout_s: float, trust: Trust, **kwargs: Any) -> Any:
         from strongroom.client import Client
@@ -44,6 +46,30 @@ def client_options(command: F) -> F:
             timeout_s=timeout_s,
         ) as client:
             return command(*args, client=client, **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # click's decorators keep no signature
+
+
+def session_options(command: F) -> F:
+    """The same options; pass what they make as `session`, which the command closes in the loop that it used it in."""
+
+    @_URL
+    @_trust_options
+    @_TIMEOUT
+    @wraps(command)
+    def wrapper(*args: Any, url: str, timeout_s: float, trust: Trust, **kwargs: Any) -> Any:
+        from strongroom.client.kms_terms import KMSTerms
+        from strongroom.client.session import AttestedSession
+
+        session = AttestedSession(
+            url,
+            policy=trust.policy,
+            anchor=trust.anchor,
+            allow_simulated=trust.allow_simulated,
+            kms_terms=KMSTerms(trust.require_hybrid_kms, trust.key_policies),
+            timeout_s=timeout_s,
+        )
+        return command(*args, session=session, **kwargs)
 
     return wrapper  # type: ignore[return-value]  # click's decorators keep no signature
 

@@ -1,4 +1,4 @@
-"""kms:GenerateDataKey with the caller's own AWS credentials, as boto3 finds them."""
+"""kms:GenerateDataKey and kms:Decrypt with the caller's own AWS credentials, as boto3 finds them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,31 @@ def generate_data_key(
 
     Raises CommandFailed.
     """
+    answer = _ask(
+        "GenerateDataKey", arn, endpoint_url, ca_bundle, KeyId=arn, KeySpec="AES_256", EncryptionContext=context
+    )
+    if answer.get("KeyId") != arn or not {"Plaintext", "CiphertextBlob"} <= answer.keys():
+        raise CommandFailed("kms", "GenerateDataKey: expected a data key under the key asked for, got another answer")
+    return answer["Plaintext"], answer["CiphertextBlob"]
+
+
+def decrypt_data_key(
+    arn: str, context: dict[str, str], wrapped: bytes, endpoint_url: str | None, ca_bundle: Path | None
+) -> bytes:
+    """The data key that KMS wrapped under that key and context. Raises CommandFailed.
+
+    A key whose compiled policy is in place refuses everybody but an attested enclave, and so it should.
+    """
+    answer = _ask("Decrypt", arn, endpoint_url, ca_bundle, KeyId=arn, CiphertextBlob=wrapped, EncryptionContext=context)
+    if answer.get("KeyId") != arn or "Plaintext" not in answer:
+        raise CommandFailed("kms", "Decrypt: expected a data key under the key asked for, got another answer")
+    plaintext: bytes = answer["Plaintext"]
+    return plaintext
+
+
+def _ask(action: str, arn: str, endpoint_url: str | None, ca_bundle: Path | None, **request: Any) -> dict[str, Any]:
     import boto3
+    from botocore import xform_name
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,9 +63,7 @@ def generate_data_key(
             verify=str(ca_bundle) if ca_bundle else None,
             config=Config(connect_timeout=_KMS_WAIT_S, read_timeout=_KMS_WAIT_S, retries={"total_max_attempts": 2}),
         )
-        answer = client.generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext=context)
+        answer: dict[str, Any] = getattr(client, xform_name(action))(**request)
     except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an endpoint that is no address
-        raise CommandFailed("kms", f"GenerateDataKey: {error}") from None
-    if answer.get("KeyId") != arn or not {"Plaintext", "CiphertextBlob"} <= answer.keys():
-        raise CommandFailed("kms", "GenerateDataKey: expected a data key under the key asked for, got another answer")
-    return answer["Plaintext"], answer["CiphertextBlob"]
+        raise CommandFailed("kms", f"{action}: {error}") from None
+    return answer

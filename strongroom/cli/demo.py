@@ -12,7 +12,7 @@ import click
 
 from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import CommandFailed
-from strongroom.cli.model import MODELS_FOLDER
+from strongroom.cli.model_build import MODELS_FOLDER
 
 if TYPE_CHECKING:
     from strongroom.simulator.appliance import Endpoint

@@ -27,7 +27,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for NAME.txt of a chat, NAME.json of vectors and tensors.  [default: print]",
+    help="Folder for NAME.txt of generated text, NAME.json of the rest.  [default: print]",
 )
 @click.option(
     "--proofs", type=click.Path(file_okay=False, path_type=Path), help="Folder for proof bundles, NAME.proof."

@@ -10,6 +10,7 @@ from strongroom.cli.files import read_bounded
 from strongroom.client.resting.task_files import strict_json
 from strongroom.protocol import canonical
 from strongroom.protocol.errors import ProtocolError
+from strongroom.protocol.events import MAX_ITEMS
 from strongroom.protocol.payloads import Event, Task
 
 MAX_CONTENT_BYTES = 64 << 20
@@ -40,7 +41,7 @@ def _read(file: Path, kind: type[T], what: str) -> T | str:
     try:
         if data.lstrip()[:1] in (b"{", b"["):
             return strict_json(data, kind)
-        return canonical.decode(data, kind, what)
+        return canonical.decode(data, kind, what, max_items=MAX_ITEMS)
     except (ProtocolError, msgspec.MsgspecError, ValueError, RecursionError):
         return _text(data, file, what)
 

@@ -4,16 +4,20 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from strongroom.cli.data_keys import endpoint_options, generate_data_key
 from strongroom.cli.files import read_bounded
+from strongroom.cli.generation import generation_options
 from strongroom.cli.output import json_option
 from strongroom.cli.parameters import instant_ms
 from strongroom.cli.progress import lines_with_progress
 from strongroom.cli.tally import Tally
+
+if TYPE_CHECKING:
+    from strongroom.client.tasks import GenerationOptions
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -46,9 +50,7 @@ def _not_after_ms(text: str) -> int:
     help="Until when it is answered: 90d, 12h, 30m, 45s, or an instant; 400 days at most.",
 )
 @click.option("--multiple", is_flag=True, help="Let it be answered again and again; otherwise once per enclave's boot.")
-@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Of texts: of the answer.")
-@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True, help="Of texts.")
-@click.option("--seed", type=click.IntRange(0), help="Of texts: makes sampling repeatable.")
+@generation_options
 @click.option("--force", is_flag=True, help="Replace what another run left under these names: its answers are lost.")
 @endpoint_options
 @json_option
@@ -60,15 +62,15 @@ def seal(
     out: Path,
     not_after_ms: int,
     multiple: bool,
-    max_tokens: int,
-    temperature: float,
-    seed: int | None,
+    options: "GenerationOptions",
     force: bool,
     endpoint_url: str | None,
     ca_bundle: Path | None,
     as_json: bool,
 ) -> int:
     """Seal each FILE, a prompt in plain text or a task in .json, under one KMS data key (kms:GenerateDataKey).
+
+    --max-tokens to --logprobs are those of plain text; a task says its own.
 
     NAME.sealed may wait anywhere for months and be submitted by anybody. NAME.ticket opens the answer and is as secret
     as FILE. A run that was interrupted goes on where it stopped; files that are sealed already are kept, with the
@@ -100,9 +102,7 @@ def seal(
             single_use=not multiple,
             force=force,
             progress=lambda done: write(tally.line(done)),
-            max_tokens=max_tokens,
-            temperature=temperature,
-            seed=seed,
+            **options,
         )
     return tally.end()
 

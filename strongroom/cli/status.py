@@ -12,6 +12,7 @@ from strongroom.cli.readable import PCR_MEANING
 
 if TYPE_CHECKING:
     from strongroom.client import Client
+    from strongroom.client.models import ModelInfo
     from strongroom.client.status import Status
 
 _PCR_MEANING = {**PCR_MEANING, 16: "model catalogue", 17: "deployment configuration"}
@@ -58,8 +59,12 @@ def _print(report: "Status") -> None:
             rows.append((f"PCR{index}", f"{value}  {_PCR_MEANING[index]}"))
     rows += [("proves" if not number else "", text) for number, text in enumerate(report.proves)]
     rows += [("not proved" if not number else "", text) for number, text in enumerate(report.does_not_prove)]
-    rows.append(("models", ", ".join(f"{model.id} ({model.task})" for model in report.models) + "  (gateway's word)"))
+    rows.append(("models", ", ".join(map(_model, report.models)) + "  (gateway's word)"))
     print_table(rows)
+
+
+def _model(model: "ModelInfo") -> str:
+    return f"{model.id} ({model.task}{'' if model.loaded else ', not loaded'})"
 
 
 def instant(at_ms: int) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from strongroom.client.resting.outcomes import FileOutcome
     from strongroom.client.resting.sealing import seal_files
     from strongroom.client.resting.submitting import submit_files
+    from strongroom.client.session import AttestedSession
     from strongroom.client.submitter import Submitter
     from strongroom.client.sync import Client
     from strongroom.client.terms import Terms
@@ -34,6 +35,7 @@ __all__ = [
     "AnswerTruncated",
     "AsyncClient",
     "AttestationRefused",
+    "AttestedSession",
     "Client",
     "ClientClosed",
     "EnvelopeSealer",
@@ -58,6 +60,7 @@ __all__ = [
 
 _MODULES = {
     "AsyncClient": "aio",
+    "AttestedSession": "session",
     "Client": "sync",
     "EnvelopeSealer": "envelopes",
     "FileOutcome": "resting.outcomes",

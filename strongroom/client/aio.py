@@ -7,61 +7,28 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
-from strongroom.client.answers import (
-    ChatAnswer,
-    ChatCollector,
-    Tensors,
-    Vectors,
-    collect_chat,
-    collect_tensors,
-    collect_vectors,
-)
+from strongroom.client.answers import LabelScores, Tensors, TextAnswer, TextSpans, Vectors
+from strongroom.client.collecting import scores_of, spans_of, tensors_of, text_of, vectors_of
 from strongroom.client.kms_terms import KMSTerms
 from strongroom.client.models import choose_model
-from strongroom.client.proofs import Part
+from strongroom.client.proofs import Part, Proof
 from strongroom.client.session import AttestedSession
 from strongroom.client.status import Status
-from strongroom.client.tasks import ChatOptions, Prompt, chat_task, embed_task, infer_task
+from strongroom.client.streams import AsyncTextStream
+from strongroom.client.tasks import (
+    GenerationOptions,
+    Prompt,
+    chat_task,
+    classify_task,
+    complete_task,
+    embed_task,
+    infer_task,
+    tag_task,
+)
 from strongroom.protocol import catalogue
-from strongroom.protocol.payloads import ChatTask, Task
+from strongroom.protocol.payloads import ChatTask, CompleteTask, Event, Task
 from strongroom.protocol.suites import Suite
 from strongroom.protocol.tensors import Tensor
-
-
-class AsyncChatStream:
-    """The pieces of one answer, each opened and authenticated before it comes out; `answer` after the last.
-
-    Leaving the loop early and dropping the stream, or `aclose`, closes the connection.
-    """
-
-    def __init__(self, parts: AsyncGenerator[Part, None]) -> None:
-        self._parts = parts
-        self._collector = ChatCollector()
-
-    @property
-    def answer(self) -> ChatAnswer:
-        """The whole answer, its receipt verified. Raises AnswerTruncated unless the stream was read to its end."""
-        return self._collector.answer()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        async for part in self._parts:
-            if text := self._collector.add(part):
-                return text
-        self._collector.answer()
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Stop reading and close the connection, unless the stream has ended."""
-        await self._parts.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
 
 class AsyncClient:
@@ -104,8 +71,8 @@ class AsyncClient:
         *,
         model: str | None = None,
         stream: Literal[False] = False,
-        **options: Unpack[ChatOptions],
-    ) -> Coroutine[Any, Any, ChatAnswer]: ...
+        **options: Unpack[GenerationOptions],
+    ) -> Coroutine[Any, Any, TextAnswer]: ...
 
     @overload
     def chat(
@@ -114,8 +81,8 @@ class AsyncClient:
         *,
         model: str | None = None,
         stream: Literal[True],
-        **options: Unpack[ChatOptions],
-    ) -> AsyncChatStream: ...
+        **options: Unpack[GenerationOptions],
+    ) -> AsyncTextStream: ...
 
     def chat(
         self,
@@ -123,28 +90,66 @@ class AsyncClient:
         *,
         model: str | None = None,
         stream: bool = False,
-        **options: Unpack[ChatOptions],
-    ) -> Coroutine[Any, Any, ChatAnswer] | AsyncChatStream:
+        **options: Unpack[GenerationOptions],
+    ) -> Coroutine[Any, Any, TextAnswer] | AsyncTextStream:
         """Ask for the assistant's next turn: await the answer, or with `stream=True` iterate over its pieces.
 
-        Options: `max_tokens` (256), `temperature` (0.0: greedy), `top_p` (1.0), `seed` (none). Without a model here and
-        in the client, the only chat model that the gateway lists is taken.
+        Options: `max_tokens` (256), `temperature` (0.0: greedy), `top_p` (1.0), `top_k` (0: off), `seed` (none), `stop`
+        (strings that the answer ends before; none), `logprobs` (alternatives to each token that are told; None: off),
+        `schema` (a JSON schema, as JSON text, that the answer is an instance of; none).
+        Without a model here and in the client, the only chat model that the gateway lists is taken.
         """
-        task = chat_task(prompt, **options)
-        if stream:
-            return AsyncChatStream(self._parts(model, "chat", task, stream=True))
-        return self._whole_chat(model, task)
+        return self._generate(model, chat_task(prompt, **options), stream)
+
+    @overload
+    def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        stream: Literal[False] = False,
+        **options: Unpack[GenerationOptions],
+    ) -> Coroutine[Any, Any, TextAnswer]: ...
+
+    @overload
+    def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        stream: Literal[True],
+        **options: Unpack[GenerationOptions],
+    ) -> AsyncTextStream: ...
+
+    def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        stream: bool = False,
+        **options: Unpack[GenerationOptions],
+    ) -> Coroutine[Any, Any, TextAnswer] | AsyncTextStream:
+        """Continue a text as it is, without the model's chat template; otherwise as `chat`."""
+        return self._generate(model, complete_task(prompt, **options), stream)
 
     async def embed(self, texts: Sequence[str], *, model: str | None = None) -> Vectors:
         """One vector for each text, in their order."""
         task = embed_task(texts)
-        async with aclosing(self._parts(model, "embed", task)) as parts:
-            return await collect_vectors(parts, len(task.texts))
+        return vectors_of(*await self._ask(model, "embed", task), len(task.texts))
+
+    async def classify(self, texts: Sequence[str], *, model: str | None = None) -> LabelScores:
+        """The score of each label for each text, in their order."""
+        task = classify_task(texts)
+        return scores_of(*await self._ask(model, "classify", task), len(task.texts))
+
+    async def tag(self, texts: Sequence[str], *, model: str | None = None) -> TextSpans:
+        """The labelled spans of each text, in their order."""
+        task = tag_task(texts)
+        return spans_of(*await self._ask(model, "tag", task), task.texts)
 
     async def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> Tensors:
         """Run a tensor model on named inputs; all outputs by name."""
-        async with aclosing(self._parts(model, "infer", infer_task(tensors))) as parts:
-            return await collect_tensors(parts)
+        return tensors_of(*await self._ask(model, "infer", infer_task(tensors)))
 
     async def status(self) -> Status:
         """Attest unless a fresh key is held, and say what was verified, what that proves and what it does not."""
@@ -163,16 +168,22 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _whole_chat(self, model: str | None, task: ChatTask) -> ChatAnswer:
-        async with aclosing(self._parts(model, "chat", task)) as parts:
-            return await collect_chat(parts)
+    def _generate(
+        self, model: str | None, task: ChatTask | CompleteTask, stream: bool
+    ) -> Coroutine[Any, Any, TextAnswer] | AsyncTextStream:
+        return AsyncTextStream(self._parts(model, task)) if stream else self._text(model, task)
 
-    async def _parts(
-        self, model: str | None, kind: catalogue.Task, task: Task, *, stream: bool = False
-    ) -> AsyncGenerator[Part, None]:
-        chosen = self._default_model if model is None else model
-        if chosen is None:
-            chosen = choose_model(await self._session.models(), kind)
-        async with aclosing(self._session.exchange(chosen, task, stream=stream)) as parts:
+    async def _text(self, model: str | None, task: ChatTask | CompleteTask) -> TextAnswer:
+        return text_of(*await self._ask(model, "chat", task))
+
+    async def _ask(self, model: str | None, kind: catalogue.Task, task: Task) -> tuple[list[Event], Proof]:
+        return await self._session.ask(await self._chosen(model, kind), task)
+
+    async def _parts(self, model: str | None, task: ChatTask | CompleteTask) -> AsyncGenerator[Part, None]:
+        async with aclosing(self._session.stream(await self._chosen(model, "chat"), task)) as parts:
             async for part in parts:
                 yield part
+
+    async def _chosen(self, model: str | None, kind: catalogue.Task) -> str:
+        chosen = self._default_model if model is None else model
+        return chosen if chosen is not None else choose_model(await self._session.models(), kind)

@@ -76,6 +76,7 @@ class Gateway:
 
     def __init__(self, url: str) -> None:
         self._url = _parse(url)
+        self._sealed_url = self._at(PATH_SEALED)
         self._http: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -117,7 +118,7 @@ class Gateway:
         headers = {"Content-Type": MEDIA_SEALED_REQUEST, "Accept": accept}
         with _transport_errors(Unreachable):
             body = BytesIO(message)  # of bytes above 1 MiB aiohttp complains
-            sent = self._session().post(self._at(PATH_SEALED), data=body, headers=headers, allow_redirects=False)
+            sent = self._session().post(self._sealed_url, data=body, headers=headers, allow_redirects=False)
             return Reply(await sent)
 
     def _at(self, path: str) -> URL:

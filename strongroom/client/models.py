@@ -17,12 +17,16 @@ MEDIA_MODELS = "application/json"
 
 
 class ModelInfo(Struct, frozen=True, forbid_unknown_fields=True):
-    """One model as listed: id, version, task, SHA-384 of its manifest in hex."""
+    """One model as listed: id, version, task, SHA-384 of its manifest in hex, and whether it is loaded.
+
+    One that is not is loaded when somebody asks for it, who is told that the enclave is busy until then.
+    """
 
     id: Identifier
     version: Identifier
     task: Task
     manifest_sha384: SHA384Hex
+    loaded: bool = True
 
 
 class _Listing(Struct, forbid_unknown_fields=True):

@@ -35,7 +35,8 @@ def wall_clock_ms() -> int:
 class AttestedSession:
     """Sealed exchanges with the enclave behind `url`, which must satisfy `policy` under `anchor`.
 
-    `timeout_s` bounds each wait: for an attested key, for the head of an answer, for every next chunk that opens.
+    `timeout_s` bounds each wait: for an attested key, for the head of an answer, for the rest of a whole one, for every
+    next chunk of a stream that opens.
     A verified document is used for `max_age_s` at most, then the enclave attests anew. `suites` are the acceptable
     ones, best first; `kms_terms` say what is demanded of the way to KMS. Raises PolicyRequired, InvalidArgument.
     """
@@ -75,14 +76,29 @@ class AttestedSession:
         async with deadline(self._timeout_s):
             return parse_models(await self._gateway.get(PATH_MODELS, MEDIA_MODELS, MAX_MODELS_BYTES))
 
-    async def exchange(self, model: str, task: Task, *, stream: bool) -> AsyncGenerator[Part, None]:
+    async def ask(self, model: str, task: Task) -> tuple[list[Event], Proof]:
+        """Seal, send, and wait for the whole answer: at most one text and the event that ends it; and its proof.
+
+        Raises RequestRefused for the enclave's own refusal, SealBroken, AnswerTruncated, ReceiptRefused, StaleKey,
+        GatewayProblem, InvalidArgument, and what `attest` raises.
+        """
+        key, sealed, reply = await self._send(model, task, stream=False)
+        try:
+            reader = AnswerReader(sealed)
+            async with deadline(self._timeout_s):
+                while data := await reply.read():
+                    reader.feed(data)
+            answer = reader.whole()
+        finally:
+            reply.close()
+        return answer.events, await self._proof(key, sealed, answer)
+
+    async def stream(self, model: str, task: Task) -> AsyncGenerator[Part, None]:
         """Seal, send, and yield the text of the answer as its chunks open; then what ends it, then its proof.
 
-        An answer without its proof is not complete. Closing closes the connection. Raises RequestRefused for the
-        enclave's own refusal, SealBroken, AnswerTruncated, ReceiptRefused, StaleKey, GatewayProblem, InvalidArgument,
-        and what `attest` raises.
+        An answer without its proof is not complete. Closing closes the connection. Raises what `ask` raises.
         """
-        key, sealed, reply = await self._send(model, task, stream)
+        key, sealed, reply = await self._send(model, task, stream=True)
         try:
             reader = AnswerReader(sealed)
             while (events := await self._next_events(reader, reply)) is not None:
@@ -92,8 +108,6 @@ class AttestedSession:
         finally:
             reply.close()
         proof = await self._proof(key, sealed, answer)
-        if isinstance(answer.end, Failure):
-            raise RequestRefused(answer.end, proof)
         for event in reader.held:
             yield event
         yield proof
@@ -104,7 +118,7 @@ class AttestedSession:
         await self._witnesses.close()
         await self._gateway.close()
 
-    async def _send(self, model: str, task: Task, stream: bool) -> tuple[AttestedKey, SealedRequest, Reply]:
+    async def _send(self, model: str, task: Task, *, stream: bool) -> tuple[AttestedKey, SealedRequest, Reply]:
         """Send once, and after a stale key once more to a key attested anew; nothing else is ever resent (R20)."""
         key = await self._contact.current()
         try:
@@ -127,5 +141,9 @@ class AttestedSession:
         return None
 
     async def _proof(self, key: AttestedKey, sealed: SealedRequest, answer: WholeAnswer) -> Proof:
+        """The proof of an answer, of the enclave's own refusal too: then it is in the RequestRefused."""
         made_by = await self._witnesses.named(answer.head.document_digest, key)
-        return prove(sealed, answer, made_by, self._policy)
+        proof = prove(sealed, answer, made_by, self._policy)
+        if isinstance(answer.end, Failure):
+            raise RequestRefused(answer.end, proof)
+        return proof

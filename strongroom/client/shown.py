@@ -1,7 +1,7 @@
 """What a proof bundle shows, read again, and what somebody else holds, as the bundle would show it.
 
-Text stands for the whole of a chat of one user message, or of its answer: the rest, such as `max_tokens`, is taken from
-the bundle, and the receipt's commitment decides.
+Text stands for the whole of a completion's prompt, of a chat of one user message, or of the answer: the rest, such as
+`max_tokens`, is taken from the bundle, and the receipt's commitment decides.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from attestation.proofs.openings import Opening
 from strongroom.client.errors import InvalidArgument
 from strongroom.protocol import canonical
 from strongroom.protocol.contents import request_content, response_content
-from strongroom.protocol.payloads import ChatTask, Event, GenerationEnd, Message, Task, TextDelta
+from strongroom.protocol.events import decode_events
+from strongroom.protocol.payloads import ChatTask, CompleteTask, Event, GenerationEnd, Message, Task, TextDelta
 
 
 def shown_task(request: Opening | None) -> Task:
@@ -24,11 +25,11 @@ def shown_task(request: Opening | None) -> Task:
 
 def shown_events(response: Opening | None) -> list[Event]:
     """What was answered, its text in one, of a bundle's `response`; raises likewise."""
-    return canonical.decode(_shown(response, "response").content, list[Event], "response")
+    return decode_events(_shown(response, "response").content, "response")
 
 
 def request_held(request: Opening | None, asked: Task | str) -> Opening:
-    """What somebody holds for the request, a task or a chat's prompt, under the salt of a bundle's `request`.
+    """What somebody holds for the request, a task or a prompt, under the salt of a bundle's `request`.
 
     The receipt judges it. One line break more at the end of a prompt is none of it.
     Raises InvalidArgument where the bundle keeps its request back, or text is not enough; Malformed.
@@ -41,7 +42,7 @@ def request_held(request: Opening | None, asked: Task | str) -> Opening:
 
 
 def response_held(response: Opening | None, answered: Sequence[Event] | str) -> Opening:
-    """What somebody holds for the response, events or a chat's text, under a bundle's salt; raises likewise."""
+    """What somebody holds for the response, events or generated text, under a bundle's salt; raises likewise."""
     opening = _shown(response, "response")
     if not isinstance(answered, str):
         return Opening(opening.salt, response_content(answered))
@@ -67,13 +68,16 @@ def _either(opening: Opening, contents: Sequence[bytes]) -> Opening:
 
 def _with_prompt(task: Task, text: str) -> Task:
     """Of a conversation, text would leave out what changes the answer most."""
+    if isinstance(task, CompleteTask):
+        return msgspec.structs.replace(task, prompt=text)
     if not isinstance(task, ChatTask) or [message.role for message in task.messages] != ["user"]:
         raise InvalidArgument("request: expected a task, got text, though the bundle shows no chat of one user message")
     return msgspec.structs.replace(task, messages=[Message("user", text)])
 
 
 def _with_text(events: Sequence[Event], text: str) -> list[Event]:
-    others = [event for event in events if not isinstance(event, TextDelta)]
-    if not any(isinstance(event, GenerationEnd) for event in others):
-        raise InvalidArgument("response: expected events, got text, though the bundle shows no chat's answer")
-    return [TextDelta(text), *others]
+    """What is shown of the tokens stays: it commits to another text than theirs by itself."""
+    if not any(isinstance(event, GenerationEnd) for event in events):
+        raise InvalidArgument("response: expected events, got text, though the bundle shows no generated answer")
+    said = next((event for event in events if isinstance(event, TextDelta)), TextDelta(""))
+    return [msgspec.structs.replace(said, text=text), *(event for event in events if event is not said)]

@@ -7,52 +7,15 @@ from typing import Literal, Self, Unpack, overload
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
-from strongroom.client.aio import AsyncChatStream, AsyncClient
-from strongroom.client.answers import ChatAnswer, Tensors, Vectors
+from strongroom.client.aio import AsyncClient
+from strongroom.client.answers import LabelScores, Tensors, TextAnswer, TextSpans, Vectors
 from strongroom.client.errors import ClientClosed
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.status import Status
-from strongroom.client.tasks import ChatOptions, Prompt
+from strongroom.client.streams import TextStream
+from strongroom.client.tasks import GenerationOptions, Prompt
 from strongroom.protocol.suites import Suite
 from strongroom.protocol.tensors import Tensor
-
-
-class ChatStream:
-    """The pieces of one answer, each opened and authenticated before it comes out; `answer` after the last.
-
-    Leave an unfinished stream with `close`, or use it as a context manager: that closes its connection.
-    """
-
-    def __init__(self, stream: AsyncChatStream, loop: LoopThread) -> None:
-        self._stream, self._loop = stream, loop
-
-    @property
-    def answer(self) -> ChatAnswer:
-        """The whole answer, its receipt verified. Raises AnswerTruncated unless the stream was read to its end."""
-        return self._stream.answer
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> str:
-        piece = self._loop.run(self._next())
-        if piece is None:
-            raise StopIteration
-        return piece
-
-    def close(self) -> None:
-        """Stop reading and close the connection, unless the stream has ended."""
-        with suppress(ClientClosed):
-            self._loop.run(self._stream.aclose())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def _next(self) -> str | None:
-        return await anext(self._stream, None)
 
 
 class Client:
@@ -94,8 +57,8 @@ class Client:
         *,
         model: str | None = None,
         stream: Literal[False] = False,
-        **options: Unpack[ChatOptions],
-    ) -> ChatAnswer: ...
+        **options: Unpack[GenerationOptions],
+    ) -> TextAnswer: ...
 
     @overload
     def chat(
@@ -104,8 +67,8 @@ class Client:
         *,
         model: str | None = None,
         stream: Literal[True],
-        **options: Unpack[ChatOptions],
-    ) -> ChatStream: ...
+        **options: Unpack[GenerationOptions],
+    ) -> TextStream: ...
 
     def chat(
         self,
@@ -113,16 +76,57 @@ class Client:
         *,
         model: str | None = None,
         stream: bool = False,
-        **options: Unpack[ChatOptions],
-    ) -> ChatAnswer | ChatStream:
+        **options: Unpack[GenerationOptions],
+    ) -> TextAnswer | TextStream:
         """Ask for the assistant's next turn: its answer, or with `stream=True` an iterator over its pieces."""
         if stream:
-            return ChatStream(self._client.chat(prompt, model=model, stream=True, **options), self._loop)
+            return TextStream(self._client.chat(prompt, model=model, stream=True, **options), self._loop)
         return self._loop.run(self._client.chat(prompt, model=model, **options))
+
+    @overload
+    def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        stream: Literal[False] = False,
+        **options: Unpack[GenerationOptions],
+    ) -> TextAnswer: ...
+
+    @overload
+    def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        stream: Literal[True],
+        **options: Unpack[GenerationOptions],
+    ) -> TextStream: ...
+
+    def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        stream: bool = False,
+        **options: Unpack[GenerationOptions],
+    ) -> TextAnswer | TextStream:
+        """Continue a text as it is, without the model's chat template; otherwise as `chat`."""
+        if stream:
+            return TextStream(self._client.complete(prompt, model=model, stream=True, **options), self._loop)
+        return self._loop.run(self._client.complete(prompt, model=model, **options))
 
     def embed(self, texts: Sequence[str], *, model: str | None = None) -> Vectors:
         """One vector for each text, in their order."""
         return self._loop.run(self._client.embed(texts, model=model))
+
+    def classify(self, texts: Sequence[str], *, model: str | None = None) -> LabelScores:
+        """The score of each label for each text, in their order."""
+        return self._loop.run(self._client.classify(texts, model=model))
+
+    def tag(self, texts: Sequence[str], *, model: str | None = None) -> TextSpans:
+        """The labelled spans of each text, in their order."""
+        return self._loop.run(self._client.tag(texts, model=model))
 
     def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> Tensors:
         """Run a tensor model on named inputs; all outputs by name."""

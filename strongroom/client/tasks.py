@@ -7,33 +7,61 @@ import msgspec
 
 from strongroom.client.errors import InvalidArgument
 from strongroom.protocol.errors import Malformed
-from strongroom.protocol.payloads import ChatTask, EmbedTask, InferTask, Message
+from strongroom.protocol.payloads import (
+    ChatTask,
+    ClassifyTask,
+    CompleteTask,
+    EmbedTask,
+    InferTask,
+    Message,
+    TagTask,
+    Task,
+)
 from strongroom.protocol.tensors import Tensor
 
 Prompt = str | Sequence[Message | dict[str, str]]
 """One user message, or the turns of a conversation as `Message` or {"role": ..., "content": ...}."""
 
-T = TypeVar("T", ChatTask, EmbedTask, InferTask)
+T = TypeVar("T", bound=Task)
 
 
-class ChatOptions(TypedDict, total=False):
-    """How to generate; the defaults are those of `ChatTask`."""
+class GenerationOptions(TypedDict, total=False):
+    """How to generate; bounds and defaults are those of the protocol's `Generation`."""
 
     max_tokens: int
     temperature: float
     top_p: float
+    top_k: int
     seed: int | None
+    stop: Sequence[str]
+    logprobs: int | None
+    schema: str | None
 
 
-def chat_task(prompt: Prompt, **options: Unpack[ChatOptions]) -> ChatTask:
+def chat_task(prompt: Prompt, **options: Unpack[GenerationOptions]) -> ChatTask:
     """A chat. Raises InvalidArgument."""
     messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
     return _checked(ChatTask, "chat", {"messages": messages, **options})
 
 
+def complete_task(prompt: str, **options: Unpack[GenerationOptions]) -> CompleteTask:
+    """A text to be continued. Raises InvalidArgument."""
+    return _checked(CompleteTask, "complete", {"prompt": prompt, **options})
+
+
 def embed_task(texts: Sequence[str]) -> EmbedTask:
     """An embedding of each text; one string is not a list of texts. Raises InvalidArgument."""
     return _checked(EmbedTask, "embed", {"texts": texts})
+
+
+def classify_task(texts: Sequence[str]) -> ClassifyTask:
+    """A score of each label for each text. Raises InvalidArgument."""
+    return _checked(ClassifyTask, "classify", {"texts": texts})
+
+
+def tag_task(texts: Sequence[str]) -> TagTask:
+    """The labelled spans of each text. Raises InvalidArgument."""
+    return _checked(TagTask, "tag", {"texts": texts})
 
 
 def infer_task(tensors: Mapping[str, Tensor]) -> InferTask:

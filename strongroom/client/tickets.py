@@ -12,7 +12,8 @@ from attestation.modes import Archived
 from attestation.proof_errors import ProofRejected
 from attestation.proofs.claims import read_receipt_claims
 from attestation.proofs.envelopes import SignedPayload
-from strongroom.client.answers import Answer, answer_of
+from strongroom.client.answers import Answer
+from strongroom.client.collecting import answer_of
 from strongroom.client.errors import InvalidArgument, ReceiptRefused, RequestRefused, SealBroken
 from strongroom.client.kept_answers import KeptAnswer
 from strongroom.client.reading import AnswerReader, WholeAnswer

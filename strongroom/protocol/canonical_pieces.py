@@ -13,7 +13,6 @@ import msgspec
 _Write = Callable[[Any, list[bytes]], None]
 
 _UNSIGNED, _, _BYTES, _TEXT, _LIST, _MAP = (major << 5 for major in range(6))
-_NO_DEFAULT: Final = object()
 
 
 def pieces_of(value: object) -> list[bytes]:
@@ -79,16 +78,19 @@ def _write_scalar(value: float | None, pieces: list[bytes]) -> None:
 
 
 def _writer_of(kind: type[msgspec.Struct]) -> _Write:
-    """The writer of a struct: its tag, and its members but for those that `omit_defaults` leaves out."""
+    """The writer of a struct: its tag, and its members but for those that `omit_defaults` leaves out.
+
+    A default is left out by its value, so that each value has one encoding; msgspec's own encoders go by identity.
+    """
     config = kind.__struct_config__
-    members = {_text(field.encode_name): (field.name, field.default) for field in msgspec.structs.fields(kind)}
+    members = {_text(field.encode_name): (field.name, _default_of(field)) for field in msgspec.structs.fields(kind)}
     tag = {_text(config.tag_field): b"".join(pieces_of(config.tag))} if config.tag_field else {}
     order = [(key + tag.get(key, b""), *members.get(key, ("", None))) for key in sorted({*members, *tag})]
 
     def write(value: msgspec.Struct, pieces: list[bytes]) -> None:
         present = order
         if config.omit_defaults:
-            present = [each for each in order if not each[1] or getattr(value, each[1]) is not each[2]]
+            present = [each for each in order if not each[1] or getattr(value, each[1]) != each[2]]
         pieces.append(_head(_MAP, len(present)))
         for key, name, _ in present:
             pieces.append(key)
@@ -97,6 +99,10 @@ def _writer_of(kind: type[msgspec.Struct]) -> _Write:
                 _WRITERS[type(item)](item, pieces)
 
     return write
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 class _Writers(dict[type, _Write]):

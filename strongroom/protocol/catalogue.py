@@ -15,7 +15,7 @@ from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_MANIFEST_BYTE
 from strongroom.protocol.errors import InvalidDocument
 from strongroom.protocol.names import Identifier, SHA256Hex, SHA384Hex, ShortText
 
-Task = Literal["chat", "embed", "infer"]
+Task = Literal["chat", "embed", "classify", "tag", "infer"]
 
 
 class ModelFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,13 +38,48 @@ class ChatSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Chat template (Jinja): model-supplied code, run only in a sandbox."""
 
 
+ContextTokens = Annotated[int, Meta(ge=1, le=1 << 16)]
+
+
 class EmbedSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What an encoder needs besides its graph: token limit, width, pooling."""
 
-    context_tokens: Annotated[int, Meta(ge=1, le=1 << 16)]
+    context_tokens: ContextTokens
     dimensions: Annotated[int, Meta(ge=1, le=1 << 16)]
     pooling: Literal["mean", "cls"]
     normalize: bool = True
+
+
+Label = Annotated[str, Meta(min_length=1, max_length=256)]
+Labels = Annotated[list[Label], Meta(min_length=1, max_length=1024)]
+"""Of the graph's logits, in their order; each once."""
+
+
+class ClassifySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a classifier of texts needs besides its graph: token limit, labels, and how logits become scores."""
+
+    context_tokens: ContextTokens
+    labels: Labels
+    scoring: Literal["softmax", "sigmoid"]
+    """softmax: one label holds, the scores add up to 1. sigmoid: each label holds or not, by itself."""
+
+
+class TagSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a classifier of tokens needs besides its graph: token limit, labels, and how labels become spans."""
+
+    context_tokens: ContextTokens
+    labels: Labels
+    scheme: Literal["bio", "plain"]
+    """bio: a label other than `outside` is B-X where a span of X begins, or I-X inside it. plain: it is X itself."""
+    outside: Label
+    """The label of tokens in no span."""
+
+
+class InferSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tensor model may ask for besides its graph."""
+
+    finite_inputs: bool
+    """Refuse NaN and infinities in its inputs, which some graphs turn into plausible answers; others expect them."""
 
 
 class ModelManifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +95,10 @@ class ModelManifest(Struct, frozen=True, forbid_unknown_fields=True):
     tokenizer: Identifier | None = None
     chat: ChatSettings | None = None
     embed: EmbedSettings | None = None
+    classify: ClassifySettings | None = None
+    tag: TagSettings | None = None
+    infer: InferSettings | None = None
+    """May be left out: then every input is taken."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ModelManifest":
@@ -75,10 +114,31 @@ class ModelManifest(Struct, frozen=True, forbid_unknown_fields=True):
         needed = [self.graph] + ([self.tokenizer] if self.tokenizer else [])
         if missing := [name for name in needed if name not in names]:
             raise InvalidDocument(f"model manifest: expected {missing[0]} among the files, got no such file")
-        if (self.task == "chat") != (self.chat is not None) or (self.task == "embed") != (self.embed is not None):
+        settings = {"chat": self.chat, "embed": self.embed, "classify": self.classify, "tag": self.tag}
+        if {task for task, given in settings.items() if given is not None} != {self.task} - {"infer"}:
             raise InvalidDocument(f"model manifest: expected the settings of task {self.task!r} and no others")
+        if self.infer is not None and self.task != "infer":
+            raise InvalidDocument(f"model manifest: expected no settings of task 'infer' for task {self.task!r}")
         if self.task != "infer" and self.tokenizer is None:
             raise InvalidDocument(f"model manifest: expected a tokenizer for task {self.task!r}, got none")
+        if self.classify is not None:
+            _check_labels(self.classify.labels)
+        if self.tag is not None:
+            _check_tags(self.tag)
+
+
+def _check_labels(labels: list[str]) -> None:
+    if len(set(labels)) != len(labels):
+        raise InvalidDocument("model manifest: expected each label once, got one twice")
+
+
+def _check_tags(settings: TagSettings) -> None:
+    _check_labels(settings.labels)
+    if settings.outside not in settings.labels:
+        raise InvalidDocument("model manifest: expected `outside` among the labels, got another")
+    others = set(settings.labels) - {settings.outside}
+    if settings.scheme == "bio" and any(label[:2] not in ("B-", "I-") or len(label) == 2 for label in others):
+        raise InvalidDocument("model manifest: expected labels B-X and I-X besides `outside`, got others")
 
 
 class CatalogueEntry(Struct, frozen=True, forbid_unknown_fields=True):

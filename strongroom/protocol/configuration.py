@@ -73,6 +73,10 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """A kept data key is asked of KMS again after this many uses."""
     audit_leaves: Annotated[int, Meta(ge=1 << 10, le=1 << 20)] = 1 << 16
     """Leaves of the audit log that are kept for whoever stores them: answers that may pass between two of its pulls."""
+    metrics_sample: Annotated[int, Meta(ge=20, le=1 << 20)] = 20
+    """A series of the metrics changes by as many tasks or more at once (review R21)."""
+    model_memory_mib: Annotated[int, Meta(ge=32, le=1 << 24)] = 3072
+    """What the loaded models and those that are being loaded take together; the catalogue's others wait outside."""
 
 
 class Windows(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +88,12 @@ class Windows(Struct, frozen=True, forbid_unknown_fields=True):
     """The cached attestation document is made anew after this long; receipts may name it for 7,200 s."""
     data_key_ttl_s: Annotated[int, Meta(ge=10, le=86_400)] = 900
     """A kept data key is asked of KMS again after this long: what a revoked key, or a dead KMS, leaves to be served."""
+    answer_s: Annotated[int, Meta(ge=1, le=3600)] = 110
+    """What takes longer, its wait included, is cancelled and fails; by default, less than a gateway waits."""
+    metrics_s: Annotated[int, Meta(ge=60, le=3600)] = 60
+    """From one publication of the metrics to the next (review R21)."""
+    model_residence_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
+    """A model that was loaded because somebody asked for it makes room for no other before."""
 
 
 class DeploymentConfiguration(Struct, frozen=True, forbid_unknown_fields=True):

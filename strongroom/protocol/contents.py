@@ -16,15 +16,17 @@ def request_content(task: Task) -> bytes:
 
 
 def response_content(events: Sequence[Event]) -> bytes:
-    """Canonical CBOR of the answer's events, their text in one, without the receipt."""
+    """Canonical CBOR of the answer's events, their deltas in one, without the receipt."""
     return canonical.encode(join_text([event for event in events if not isinstance(event, Receipt)]))
 
 
 def join_text(events: Sequence[Event]) -> list[Event]:
-    """The same events with one text, in front, for all its pieces; none for an answer without text."""
-    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    """The same events with one delta, in front, for all of them; none for an answer without text and logprobs."""
+    deltas = [event for event in events if isinstance(event, TextDelta)]
     others: list[Event] = [event for event in events if not isinstance(event, TextDelta)]
-    return [TextDelta(text), *others] if text else others
+    text = "".join(delta.text for delta in deltas)
+    logprobs = [each for delta in deltas for each in delta.logprobs or ()]
+    return [TextDelta(text, logprobs or None), *others] if text or logprobs else others
 
 
 def split_receipt(events: Sequence[Event]) -> tuple[list[Event], bytes]:

@@ -8,10 +8,17 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from strongroom.protocol.constants import MAX_RECEIPT_BYTES, SECRET_BYTES
-from strongroom.protocol.names import Identifier
+from strongroom.protocol.names import Identifier, ShortText
 from strongroom.protocol.tensors import Tensor
 
 MAX_TEXT_CHARACTERS = 64 << 10
+MAX_TEXTS = 256
+"""Of one request."""
+MAX_ALTERNATIVES = 20
+MAX_LOGPROBS = 1 << 14
+"""Log probabilities in one answer, those of the alternatives included."""
+MAX_SPANS = 8 << 10
+"""Spans in one answer, of all its texts together."""
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARACTERS)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -35,8 +42,15 @@ class Generation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     seed: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
     stop: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=8)] = []
     """The answer ends before the first of these that it would hold."""
-    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    logprobs: Annotated[int, Meta(ge=0, le=MAX_ALTERNATIVES)] | None = None
     """The number of alternatives to each token whose log probabilities are told; None tells nothing."""
+    schema: Annotated[str, Meta(min_length=2, max_length=16 << 10)] | None = None
+    """A JSON schema, as JSON text, that the answer is an instance of unless it is cut off; None for any answer."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for more log probabilities than an answer may hold."""
+        if self.logprobs is not None and self.max_tokens * (1 + self.logprobs) > MAX_LOGPROBS:
+            raise ValueError(f"Expected max_tokens * (1 + logprobs) of at most {MAX_LOGPROBS}")
 
 
 class ChatTask(Generation, frozen=True, forbid_unknown_fields=True, tag="chat", tag_field="task"):
@@ -51,7 +65,7 @@ class CompleteTask(Generation, frozen=True, forbid_unknown_fields=True, tag="com
     prompt: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 
 
-Texts = Annotated[list[Text], Meta(min_length=1, max_length=256)]
+Texts = Annotated[list[Text], Meta(min_length=1, max_length=MAX_TEXTS)]
 
 
 class EmbedTask(Struct, frozen=True, forbid_unknown_fields=True, tag="embed", tag_field="task"):
@@ -100,30 +114,38 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """Present in a KMS envelope, absent under HPKE."""
 
 
+LEAST_LOGPROB = -9999.0
+Logprob = Annotated[float, Meta(ge=LEAST_LOGPROB, le=0)]
+"""The natural logarithm of a probability, of smaller ones LEAST_LOGPROB."""
+
+
 class Alternative(Struct, frozen=True, forbid_unknown_fields=True):
-    """A token that could have come, as the bytes of its text, and the natural logarithm of its probability."""
+    """A token that could have come, as the bytes of its text, and its log probability."""
 
     token: bytes
-    logprob: float
+    logprob: Logprob
 
 
 class TokenLogprob(Struct, frozen=True, forbid_unknown_fields=True):
-    """The token that came, its log probability before any temperature, and the likeliest tokens in its place."""
+    """The token that came, its log probability before any temperature, and the likeliest tokens in its place.
+
+    A token may hold a part of a character; one without text, such as the one that ends a turn, has no bytes.
+    """
 
     token: bytes
-    logprob: float
-    top: list[Alternative]
+    logprob: Logprob
+    top: Annotated[list[Alternative], Meta(max_length=MAX_ALTERNATIVES)]
 
 
 class TextDelta(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag="delta", tag_field="event"):
     """A piece of generated text, whole characters only.
 
-    `logprobs` tells of the tokens since the last delta, if the task asked for it; a token that a stop string cut off
-    has none.
+    `logprobs` tells of tokens if the task asked for it, of all that begin in the text of the answer and of no other.
+    The text may then be empty: a token's character is unfinished.
     """
 
     text: str
-    logprobs: list[TokenLogprob] | None = None
+    logprobs: Annotated[list[TokenLogprob], Meta(min_length=1)] | None = None
 
 
 class GenerationEnd(Struct, frozen=True, forbid_unknown_fields=True, tag="end", tag_field="event"):
@@ -143,7 +165,7 @@ class Embeddings(Struct, frozen=True, forbid_unknown_fields=True, tag="embedding
 class Scores(Struct, frozen=True, forbid_unknown_fields=True, tag="scores", tag_field="event"):
     """Scores of 0 to 1 by label, float32 [texts, labels], in the order of the texts."""
 
-    labels: list[str]
+    labels: Annotated[list[ShortText], Meta(min_length=1)]
     scores: Tensor
 
 
@@ -152,8 +174,8 @@ class Span(Struct, frozen=True, forbid_unknown_fields=True):
 
     start: Count
     end: Count
-    label: str
-    score: float
+    label: ShortText
+    score: Annotated[float, Meta(ge=0, le=1)]
 
 
 class Tags(Struct, frozen=True, forbid_unknown_fields=True, tag="tags", tag_field="event"):

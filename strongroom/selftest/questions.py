@@ -7,7 +7,7 @@ from random import Random
 from typing import Protocol
 
 from strongroom.client import AsyncClient
-from strongroom.client.answers import ChatAnswer
+from strongroom.client.answers import TextAnswer
 from strongroom.client.proofs import Proven
 from strongroom.protocol.payloads import ChatTask, InferTask, Message, Task
 from strongroom.protocol.tensors import Tensor
@@ -67,11 +67,11 @@ class ChatQuestion:
         """What goes inside the seal."""
         return ChatTask([Message("user", self.prompt)], max_tokens=_MAX_TOKENS)
 
-    async def ask(self, client: AsyncClient) -> ChatAnswer:
+    async def ask(self, client: AsyncClient) -> TextAnswer:
         """The text, read as it comes. Raises StrongroomError."""
         return (await self.read(client))[0]
 
-    async def read(self, client: AsyncClient) -> tuple[ChatAnswer, int]:
+    async def read(self, client: AsyncClient) -> tuple[TextAnswer, int]:
         """The answer, and the number of pieces that its text came in. Raises StrongroomError."""
         async with client.chat(self.prompt, model=self.model, stream=True, max_tokens=_MAX_TOKENS) as stream:
             pieces = [piece async for piece in stream]

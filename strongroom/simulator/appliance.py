@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from attestation.policy import Measurements
+from strongroom.protocol.configuration import Limits, Windows
 from strongroom.simulator.kms.credentials import issue
 from strongroom.simulator.operator import PARENT_ROLE, REGION, Deployment, Operator
 from strongroom.simulator.part import Part
@@ -51,9 +52,12 @@ class Appliance:
         say: Say = lambda part, line: None,
         *,
         enclaves: int = 1,
+        limits: Limits | None = None,
+        windows: Windows | None = None,
         audit_log: Path | None = None,
     ) -> None:
         self.folder, self._packages, self._say = folder.resolve(), packages, say
+        self._limits, self._windows = limits, windows
         self.parts: dict[str, Part] = {}
         self.deployment = Deployment(self.folder / "deployment")
         self._addresses = [enclave_addresses(Path(), number) for number in range(1, enclaves + 1)]
@@ -105,7 +109,7 @@ class Appliance:
         kms_port = kms.wait_announced(_START_S)["port"]
         self.kms_url = f"https://127.0.0.1:{kms_port}"
         self._say("kms", f"dev KMS with TLS on 127.0.0.1:{kms_port}")
-        operator = Operator(self.folder, self.kms_url)
+        operator = Operator(self.folder, self.kms_url, self._limits, self._windows)
         measurements = operator.deploy(self.deployment, self._packages)
         self._say("operator", "key created, configuration measured, key policy put, weights sealed")
         rule = f"kms.{REGION}.amazonaws.com:443=127.0.0.1:{kms_port}"

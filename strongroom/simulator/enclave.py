@@ -7,7 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from enclave.hardening import clear_environment, forbid_dumps, silence
+from enclave.hardening import bound_memory, clear_environment, forbid_dumps, silence
+
+_MEMORY_BYTES = 4 << 30
+"""Of the simulated machine."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -26,6 +29,7 @@ def main() -> int:
     clear_environment()
     silence()
     forbid_dumps()
+    bound_memory(_MEMORY_BYTES)
     # Only now, as in the image: these imports run code that reads the environment.
     from enclave.server import run
     from strongroom.simulator.image import image_pcrs

@@ -25,7 +25,7 @@ from attestation.policy_file import dump_measurements
 from strongroom.documents import to_toml
 from strongroom.models.seal import catalogue_of, seal_package
 from strongroom.protocol.catalogue import Catalogue
-from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry, KMSSettings
+from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry, KMSSettings, Limits, Windows
 from strongroom.simulator.image import image_pcrs
 from strongroom.simulator.kms.credentials import issue
 
@@ -68,8 +68,11 @@ class Deployment:
 class Operator:
     """Two roles, as AWS recommends: one manages the key and can never use it, one makes data keys and nothing else."""
 
-    def __init__(self, state_dir: Path, endpoint_url: str) -> None:
+    def __init__(
+        self, state_dir: Path, endpoint_url: str, limits: Limits | None = None, windows: Windows | None = None
+    ) -> None:
         self._state_dir, self._endpoint_url = state_dir, endpoint_url
+        self._limits, self._windows = limits or Limits(), windows or Windows()
         self._ca_file = state_dir / "tls" / "ca.pem"
         self._administrator = self._as_role(KEY_ADMINISTRATOR)
         self._owner = self._as_role(MODEL_OWNER)
@@ -114,6 +117,8 @@ class Operator:
                 KeyEntry(id=_REQUESTS_ID, purpose="request", tenant="demo", arn=arn),
             ],
             kms=KMSSettings(runtime_role=PARENT_ROLE, ca_pem=self._ca_file.read_text()),
+            limits=self._limits,
+            windows=self._windows,
         )
 
     def _put_key_policy(self, arn: str, measurements: Measurements) -> None:

@@ -101,7 +101,8 @@ def test_anything_but_the_next_step_ends_the_enclave(
     tmp_path: Path, method: HTTPMethod, path: str, body: bytes
 ) -> None:
     enclave = boot(tmp_path)
-    assert step(tmp_path / "control.sock", "GET", "/boot") == (200, b'{"state": "booted"}')
+    standing = b'{"state": "booted", "loaded": [], "wanted": []}'
+    assert step(tmp_path / "control.sock", "GET", "/boot") == (200, standing)
     assert step(tmp_path / "control.sock", method, path, body) in (None, (500, b"Internal Server Error"))
     assert enclave.process.wait(10) == REFUSED
     enclave.stop()

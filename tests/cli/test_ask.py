@@ -1,20 +1,29 @@
-"""`strongroom chat`, `embed`, `infer`: no answer counts as whole without its receipt, and its proof can be kept."""
+"""The commands that ask a model: no answer counts as whole without its receipt, and its proof can be kept."""
 
 import base64
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from attestation.bundles import Bundle
 from strongroom.protocol.constants import PATH_SEALED
+from strongroom.protocol.payloads import ChatTask, CompleteTask, Message
 from tests.cli.running import failed, strongroom
 from tests.cli.served import Served
 from tests.client.fake_enclave import FAILURE, PIECES
 
-COMMANDS = {"chat": ("chat", "hello"), "embed": ("embed", "a", "b"), "infer": ("infer", "inputs.json", "--model=m")}
+COMMANDS = {
+    "chat": ("chat", "hello"),
+    "complete": ("complete", "hello", "--logprobs=3"),
+    "embed": ("embed", "a", "b"),
+    "classify": ("classify", "a", "b"),
+    "tag": ("tag", "a", "b"),
+    "infer": ("infer", "inputs.json", "--model=m"),
+}
 
 
 @pytest.fixture
@@ -34,6 +43,38 @@ def test_a_kept_proof_verifies_offline_and_archived(served: Served, inputs: Path
     assert (done.returncode, report["verdict"], report["policy"]) == (0, "accepted", "bundle")
     assert [each["name"] for each in report["layers"] if each["status"] != "passed"] == ["log"]
     assert Bundle.from_bytes((inputs / "answer.proof").read_bytes()).leaf_salt
+
+
+SHOWN = {
+    ("chat", "hello"): "".join(PIECES),
+    ("complete", "hello"): "".join(PIECES),
+    ("embed", "a\tb"): "+1.0000 +2.0000 … (2 dimensions)  a\tb",
+    ("classify", "a"): "good 0.7500  bad 0.2500  a",
+    ("tag", "\x1b[2J", "b"): "0-1  first 0.5000  \\x1b\n0-1  first 0.5000  b",
+}
+
+
+@pytest.mark.parametrize("command", SHOWN, ids=" ".join)
+def test_what_people_read(served: Served, command: tuple[str, ...]) -> None:
+    assert served.run(*command).stdout.decode() == SHOWN[command] + "\n"
+
+
+def test_how_text_is_generated(served: Served) -> None:
+    options = ("--max-tokens=9", "--temperature=0.5", "--top-p=0.9", "--top-k=4", "--seed=1", "--stop=a", "--stop=b")
+    assert served.run("complete", "x", *options, "--logprobs=2", "--json").returncode == 0
+    assert served.run("chat", "x", *options).returncode == 0
+    expected: Any = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": 4, "seed": 1, "stop": ["a", "b"]}
+    tasks = [request.task for _, request in served.gateway.enclave.opened]
+    assert tasks == [CompleteTask("x", logprobs=2, **expected), ChatTask([Message("user", "x")], **expected)]
+
+
+def test_log_probabilities_for_people_and_for_programs(served: Served) -> None:
+    *_, first, last = served.run("chat", "x", "--logprobs=1").stdout.decode().splitlines()
+    assert first.split() == ["'", "🗼'", "-0.500", "'\\xf0'", "-1.000"]
+    assert last.split() == ["'.'", "-0.500", "'\\xf0'", "-1.000"]
+    told = json.loads(served.run("chat", "x", "--logprobs=1", "--json").stdout)["logprobs"]
+    assert b"".join(base64.b64decode(each["token"]) for each in told).decode() == "".join(PIECES)
+    assert told[0]["top"] == [{"token": base64.b64encode(b"\xf0").decode(), "logprob": -1.0}]
 
 
 def test_what_is_kept_is_its_owners_alone(served: Served, inputs: Path) -> None:

@@ -108,7 +108,7 @@ def refuses(error: type[Exception], says: str, bundle: str, *arguments: str) -> 
 def test_text_is_not_enough_for_other_tasks(tmp_path: Path) -> None:
     bundle, text = bundle_of(tmp_path, TEXTS, VECTORS), write(tmp_path, b"a text", "mine")
     refuses(InvalidArgument, "no chat of one user message", bundle, "--request", text)
-    refuses(InvalidArgument, "no chat's answer", bundle, "--response", text)
+    refuses(InvalidArgument, "no generated answer", bundle, "--response", text)
     task = write(tmp_path, msgspec.json.encode(TEXTS), "task")
     assert verified(tmp_path, bundle, "--request", task)[0] == 0
 

@@ -15,9 +15,12 @@ TASK = ChatTask([Message("user", "canary")])
 
 async def ask(session: AttestedSession, *, stream: bool = False) -> list[Event]:
     """The events of an answer, whose proof came behind them."""
-    *events, proof = [part async for part in session.exchange("tiny-chat", TASK, stream=stream)]
+    if not stream:
+        events, _ = await session.ask("tiny-chat", TASK)
+        return events
+    *parts, proof = [part async for part in session.stream("tiny-chat", TASK)]
     assert isinstance(proof, Proof)
-    return [event for event in events if not isinstance(event, Proof)]
+    return [part for part in parts if not isinstance(part, Proof)]
 
 
 def tampered(gateway: FakeGateway, tamper: Callable[[Sealed], Sealed]) -> Handler:

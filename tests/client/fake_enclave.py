@@ -27,18 +27,25 @@ from strongroom.protocol.keys import KeyList
 from strongroom.protocol.kms_leg import KMSLeg
 from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import (
-    ChatTask,
+    Alternative,
+    ClassifyTask,
     Embeddings,
     EmbedTask,
     Event,
     Failure,
+    Generation,
     GenerationEnd,
     InferTask,
     Outputs,
     Receipt,
     Request,
+    Scores,
+    Span,
+    Tags,
+    TagTask,
     Task,
     TextDelta,
+    TokenLogprob,
 )
 from strongroom.protocol.requests import RequestOpener
 from strongroom.protocol.responses import ResponseSealer
@@ -51,6 +58,7 @@ from strongroom.simulator.pki import SimulatedPKI
 IMAGE = {index: bytes([index + 1]) * 48 for index in range(3)}
 ROLE = "arn:aws:iam::111122223333:role/parent"
 PIECES = ["Paris", " is", " the", " capital", " 🗼", "."]
+ROW, SCORES = (bytes.fromhex(row) for row in ("0000803f00000040", "0000403f0000803e"))  # 1 and 2, 0.75 and 0.25
 KEY_POLICIES = {"models": b"m" * 48, "requests": b"r" * 48}
 CATALOGUE_SHA384 = labelled_digest(CATALOGUE_LABEL, b"a catalogue")
 MODELS, REQUESTS = (
@@ -235,10 +243,21 @@ class FakeEnclave:
 
 def events_for(task: Task) -> list[Event]:
     """A well-formed answer; a tensor model gives its inputs back."""
-    if isinstance(task, ChatTask):
-        return [*(TextDelta(piece) for piece in PIECES), GenerationEnd("stop", 7, len(PIECES))]
+    if isinstance(task, Generation):
+        deltas = [TextDelta(piece, logprobs_of(piece, task.logprobs)) for piece in PIECES]
+        return [*deltas, GenerationEnd("stop", 7, len(PIECES))]
     if isinstance(task, EmbedTask):
-        data = b"".join(bytes.fromhex("0000803f") + bytes([0, 0, 0, 0x40]) for _ in task.texts)
-        return [Embeddings(Tensor("float32", [len(task.texts), 2], data))]
+        return [Embeddings(Tensor("float32", [len(task.texts), 2], ROW * len(task.texts)))]
+    if isinstance(task, ClassifyTask):
+        return [Scores(["good", "bad"], Tensor("float32", [len(task.texts), 2], SCORES * len(task.texts)))]
+    if isinstance(task, TagTask):
+        return [Tags([[Span(0, 1, "first", 0.5)] if text else [] for text in task.texts])]
     assert isinstance(task, InferTask)
     return [Outputs(task.tensors)]
+
+
+def logprobs_of(piece: str, alternatives: int | None) -> list[TokenLogprob] | None:
+    """Those of a piece that is one token."""
+    if alternatives is None:
+        return None
+    return [TokenLogprob(piece.encode(), -0.5, [Alternative(b"\xf0", -1.0 - at) for at in range(alternatives)])]

@@ -23,7 +23,7 @@ from tests.client.fake_enclave import FakeEnclave, Sealed
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 BY_DIGEST = f"{PATH_EVIDENCE}/"
 MODELS = [{"id": f"tiny-{task}", "version": "1", "task": task, "manifest_sha384": "ab" * 48} for task in
-          ("chat", "embed", "infer")]  # fmt: skip
+          ("chat", "embed", "classify", "tag", "infer")]  # fmt: skip
 
 
 class FakeGateway:

@@ -38,7 +38,7 @@ async def test_a_stream_cut_at_every_chunk(
         return response
 
     gateway.faults[PATH_SEALED] = cut
-    events = session.exchange("tiny-chat", TASK, stream=True)
+    events = session.stream("tiny-chat", TASK)
     assert [await anext(events) for _ in range(kept)] == [TextDelta(piece) for piece in PIECES[:kept]]
     with pytest.raises(AnswerTruncated):
         await anext(events)

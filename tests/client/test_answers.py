@@ -1,21 +1,31 @@
 """Answers: only the events of the task asked for, in their order, make one."""
 
-from collections.abc import AsyncIterator, Sequence
-
 import pytest
 
 from attestation.policy import UnsafeAnyMeasurement
 from attestation.proofs.openings import Opening
 from attestation.proofs.verifier import verify_receipt
-from strongroom.client.answers import collect_chat, collect_tensors, collect_vectors
+from strongroom.client.collecting import TextCollector, scores_of, spans_of, tensors_of, text_of, vectors_of
 from strongroom.client.errors import AnswerTruncated, SealBroken
-from strongroom.client.proofs import Part, Proof
-from strongroom.protocol.payloads import Embeddings, Event, GenerationEnd, Outputs, TextDelta
+from strongroom.client.proofs import Proof
+from strongroom.protocol.payloads import (
+    Alternative,
+    Embeddings,
+    Event,
+    GenerationEnd,
+    Outputs,
+    Scores,
+    Span,
+    Tags,
+    TextDelta,
+    TokenLogprob,
+)
 from strongroom.protocol.tensors import Tensor
 from tests.attestation import issuing
 
 END = GenerationEnd("length", 1, 2)
 VECTORS = Embeddings(Tensor("float32", [2, 1], bytes.fromhex("0000803f00000040")))
+SCORES = Scores(["a", "b"], Tensor("float32", [2, 2], bytes.fromhex("000000000000803f0000004000000000")))
 OUTPUTS = Outputs({"y": Tensor("int8", [1], b"1")})
 
 
@@ -34,28 +44,24 @@ def proof() -> Proof:
     )
 
 
-async def sent(events: Sequence[Event], *, proven: bool = True) -> AsyncIterator[Part]:
-    for event in events:
-        yield event
-    if proven:
-        yield proof()
-
-
-@pytest.mark.parametrize("events", [[END, END], [END, TextDelta("x")], [VECTORS], [OUTPUTS], [TextDelta("x"), OUTPUTS]])
-async def test_events_that_are_no_chat(events: list[Event]) -> None:
+@pytest.mark.parametrize("events", [[END, END], [END, TextDelta("x")], [VECTORS], [SCORES], [TextDelta("x"), OUTPUTS]])
+def test_events_that_are_no_text(events: list[Event]) -> None:
     with pytest.raises(SealBroken, match="expected the events"):
-        await collect_chat(sent(events))
+        text_of(events, proof())
 
 
 @pytest.mark.parametrize("events", [[], [TextDelta("x")]])
-async def test_a_chat_without_an_end(events: list[Event]) -> None:
+def test_text_without_an_end(events: list[Event]) -> None:
     with pytest.raises(AnswerTruncated):
-        await collect_chat(sent(events))
+        text_of(events, proof())
 
 
-async def test_a_chat() -> None:
-    answer = await collect_chat(sent([TextDelta("a"), TextDelta("b"), END]))
-    assert (answer.text, answer.finish) == ("ab", "length")
+def test_text_and_what_is_told_of_its_tokens() -> None:
+    euro = [TokenLogprob(byte, -0.5, [Alternative(b"b", -1.0)]) for byte in (b"\xe2\x82", b"\xac")]
+    deltas = [TextDelta("a"), TextDelta("", euro[:1]), TextDelta("€", euro[1:])]
+    answer = text_of([*deltas, END], proof())
+    assert (answer.text, answer.finish) == ("a€", "length")
+    assert answer.logprobs == tuple(euro)
 
 
 @pytest.mark.parametrize(
@@ -70,36 +76,81 @@ async def test_a_chat() -> None:
         [Embeddings(Tensor("float32", [2, 1 << 31], bytes(8)))],
     ],
 )
-async def test_events_that_are_no_embeddings_of_two_texts(events: list[Event]) -> None:
+def test_events_that_are_no_embeddings_of_two_texts(events: list[Event]) -> None:
     with pytest.raises(SealBroken):
-        await collect_vectors(sent(events), 2)
+        vectors_of(events, proof(), 2)
 
 
-async def test_embeddings_keep_the_order_of_the_texts() -> None:
-    assert await collect_vectors(sent([VECTORS]), 2) == [[1.0], [2.0]]
+def test_embeddings_keep_the_order_of_the_texts() -> None:
+    assert vectors_of([VECTORS], proof(), 2) == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [VECTORS],
+        [SCORES, SCORES],
+        [Scores(["a"], SCORES.scores)],
+        [Scores(["a", "b", "c"], SCORES.scores)],
+        [Scores(["a", "b"], Tensor("float32", [1, 2], bytes(8)))],
+        [Scores(["a", "b"], Tensor("float64", [2, 2], bytes(32)))],
+        [Scores(["a", "b"], Tensor("float32", [2, 2], bytes(15)))],
+    ],
+)
+def test_events_that_are_no_scores_of_two_texts(events: list[Event]) -> None:
+    with pytest.raises(SealBroken):
+        scores_of(events, proof(), 2)
+
+
+def test_scores_by_label() -> None:
+    assert scores_of([SCORES], proof(), 2) == [{"a": 0.0, "b": 1.0}, {"a": 2.0, "b": 0.0}]
+
+
+def span(start: int, end: int) -> Span:
+    return Span(start, end, "x", 1.0)
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        [],
+        [[]],
+        [[], [], []],
+        [[span(0, 0)], []],
+        [[span(1, 0)], []],
+        [[span(0, 3)], []],
+        [[], [span(0, 1)]],
+        [[span(1, 2), span(0, 1)], []],
+    ],
+)
+def test_spans_that_do_not_lie_in_the_texts(spans: list[list[Span]]) -> None:
+    with pytest.raises(SealBroken):
+        spans_of([Tags(spans)], proof(), ["aé", ""])
+
+
+def test_events_that_are_no_spans() -> None:
+    with pytest.raises(SealBroken, match="expected the events"):
+        spans_of([SCORES], proof(), [""])
+
+
+def test_spans_in_their_order() -> None:
+    spans = [[span(0, 1), span(1, 2)], []]
+    assert spans_of([Tags(spans)], proof(), ["aé", ""]) == spans
 
 
 @pytest.mark.parametrize("events", [[END], [OUTPUTS, OUTPUTS], [Outputs({"y": Tensor("int8", [2], b"1")})]])
-async def test_events_that_are_no_outputs(events: list[Event]) -> None:
+def test_events_that_are_no_outputs(events: list[Event]) -> None:
     with pytest.raises(SealBroken):
-        await collect_tensors(sent(events))
+        tensors_of(events, proof())
 
 
-async def test_no_events_at_all() -> None:
+def test_outputs_by_name() -> None:
+    assert tensors_of([OUTPUTS], proof()) == OUTPUTS.tensors
+
+
+def test_no_answer_without_its_proof() -> None:
+    collector = TextCollector()
+    for event in (TextDelta("a"), END):
+        collector.add(event)
     with pytest.raises(AnswerTruncated):
-        await collect_vectors(sent([]), 1)
-    with pytest.raises(AnswerTruncated):
-        await collect_tensors(sent([]))
-
-
-async def test_outputs_by_name() -> None:
-    assert await collect_tensors(sent([OUTPUTS])) == OUTPUTS.tensors
-
-
-async def test_no_answer_without_its_proof() -> None:
-    with pytest.raises(AnswerTruncated):
-        await collect_chat(sent([TextDelta("a"), END], proven=False))
-    with pytest.raises(AnswerTruncated):
-        await collect_vectors(sent([VECTORS], proven=False), 2)
-    with pytest.raises(AnswerTruncated):
-        await collect_tensors(sent([OUTPUTS], proven=False))
+        collector.answer()

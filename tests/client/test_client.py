@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from attestation.anchors import SimulatedTrustAnchor
 from strongroom.client.aio import AsyncClient
 from strongroom.client.errors import AnswerTruncated, ClientClosed, GatewayProblem, InvalidArgument, RequestRefused
 from strongroom.protocol.constants import PATH_EVIDENCE, PATH_MODELS, PATH_SEALED
-from strongroom.protocol.payloads import ChatTask, Message
+from strongroom.protocol.payloads import ChatTask, ClassifyTask, CompleteTask, Message, Span, TagTask
 from strongroom.protocol.tensors import Tensor
 from tests.client.fake_enclave import FAILURE, PIECES
 from tests.client.fake_gateway import MODELS, FakeGateway, respond
@@ -19,12 +20,14 @@ TENSOR = Tensor("int64", [2], bytes(16))
 
 
 async def test_chat_whole(client: AsyncClient, gateway: FakeGateway) -> None:
-    answer = await client.chat("Where?", max_tokens=9, temperature=0.5, top_p=0.9, seed=3)
+    options: Any = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": 5, "seed": 3, "stop": ["no"]}
+    answer = await client.chat("Where?", **options)
     assert (answer.text, answer.finish, answer.prompt_tokens, answer.completion_tokens) == (TEXT, "stop", 7, 6)
     head, request = gateway.enclave.opened[0]
     assert head.model == "tiny-chat"
     assert not request.stream
-    assert request.task == ChatTask([Message("user", "Where?")], max_tokens=9, temperature=0.5, top_p=0.9, seed=3)
+    assert request.task == ChatTask([Message("user", "Where?")], **options)
+    assert answer.logprobs == ()
 
 
 async def test_chat_stream_gives_the_pieces_then_the_answer(client: AsyncClient, gateway: FakeGateway) -> None:
@@ -37,6 +40,46 @@ async def test_chat_stream_gives_the_pieces_then_the_answer(client: AsyncClient,
     _, request = gateway.enclave.opened[0]
     assert request.stream
     assert request.task == ChatTask([Message("system", "s"), Message("user", "u")])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_complete_asks_a_chat_model_without_a_template(
+    client: AsyncClient, gateway: FakeGateway, stream: bool
+) -> None:
+    if stream:
+        answered = client.complete("Where", stream=True, max_tokens=9)
+        assert [piece async for piece in answered] == PIECES
+        answer = answered.answer
+    else:
+        answer = await client.complete("Where", max_tokens=9)
+    assert answer.text == TEXT
+    head, request = gateway.enclave.opened[0]
+    assert (head.model, request.task) == ("tiny-chat", CompleteTask("Where", max_tokens=9))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_log_probabilities_come_with_the_answer(client: AsyncClient, stream: bool) -> None:
+    answered = client.chat("Where?", stream=True, logprobs=2)
+    if stream:
+        assert [piece async for piece in answered] == PIECES
+        answer = answered.answer
+    else:
+        answer = await client.chat("Where?", logprobs=2)
+    assert b"".join(each.token for each in answer.logprobs).decode() == TEXT
+    assert {len(each.top) for each in answer.logprobs} == {2}
+    assert TEXT not in repr(answer)
+
+
+async def test_classify(client: AsyncClient, gateway: FakeGateway) -> None:
+    assert await client.classify(["a", "b"]) == [{"good": 0.75, "bad": 0.25}] * 2
+    head, request = gateway.enclave.opened[0]
+    assert (head.model, request.task) == ("tiny-classify", ClassifyTask(["a", "b"]))
+
+
+async def test_tag(client: AsyncClient, gateway: FakeGateway) -> None:
+    assert await client.tag(["a", ""]) == [[Span(0, 1, "first", 0.5)], []]
+    head, request = gateway.enclave.opened[0]
+    assert (head.model, request.task) == ("tiny-tag", TagTask(["a", ""]))
 
 
 async def test_embed(client: AsyncClient) -> None:
@@ -62,7 +105,7 @@ async def test_status_names_the_simulated_anchor_and_what_it_does_not_prove(
     assert set(gateway.enclave.policy().pcrs) <= set(status.pcrs)
     assert status.pcrs[16] == gateway.enclave.nsm.describe_pcr(16).value.hex()
     assert status.timestamp_ms < status.valid_until_ms
-    assert [model.id for model in status.models] == ["tiny-chat", "tiny-embed", "tiny-infer"]
+    assert [model.id for model in status.models] == [model["id"] for model in MODELS]
 
 
 async def test_answers_do_not_show_their_text_in_repr(client: AsyncClient) -> None:

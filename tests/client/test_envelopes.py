@@ -12,7 +12,7 @@ from attestation.evidence import Evidence
 from attestation.policy import UnsafeAnyMeasurement
 from attestation.proof_errors import ProofCode
 from attestation.receipt_claims import Outcome
-from strongroom.client.answers import ChatAnswer
+from strongroom.client.answers import TextAnswer
 from strongroom.client.envelopes import EnvelopeSealer, is_sealed_under
 from strongroom.client.errors import (
     AnswerTruncated,
@@ -106,7 +106,7 @@ def test_sealed_months_before_it_is_answered(case: Case, single_use: bool) -> No
     answer = case.answer(ticket)
     case.clock.now_ms += 300 * DAY_MS
     opened = Ticket.from_bytes(ticket.to_bytes()).open(answer.to_bytes(), case.terms)
-    assert isinstance(opened, ChatAnswer)
+    assert isinstance(opened, TextAnswer)
     assert opened.text == "".join(PIECES)
     bundle = Bundle.from_bytes(opened.proof())
     assert bundle.request is not None
@@ -318,6 +318,6 @@ async def test_submitted_and_opened(case: Case, submitter: Submitter) -> None:
     ticket = case.seal()
     answer = await submitter.submit(ticket.sealed)
     opened = ticket.open(answer, case.terms)
-    assert isinstance(opened, ChatAnswer)
+    assert isinstance(opened, TextAnswer)
     assert opened.text == "".join(PIECES)
     assert KeptAnswer.from_bytes(answer).request_id == SealedRequestHead.read(ticket.sealed)[0].request_id

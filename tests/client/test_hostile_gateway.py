@@ -95,7 +95,10 @@ async def test_a_stream_that_falls_silent(new_session: NewSession, gateway: Fake
     await asyncio.wait_for(gateway.gone.wait(), 5)
 
 
-async def test_a_trickle_does_not_extend_the_deadline(new_session: NewSession, gateway: FakeGateway) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_trickle_does_not_extend_the_deadline(
+    new_session: NewSession, gateway: FakeGateway, stream: bool
+) -> None:
     async def trickle(request: web.BaseRequest) -> web.StreamResponse:
         answer = gateway.enclave.answer(gateway.messages[-1])
         response = web.StreamResponse(headers={"Content-Type": answer.media_type})
@@ -107,7 +110,7 @@ async def test_a_trickle_does_not_extend_the_deadline(new_session: NewSession, g
 
     gateway.faults[PATH_SEALED] = trickle
     with pytest.raises(TimedOut):
-        await ask(new_session(timeout_s=0.3))
+        await ask(new_session(timeout_s=0.3), stream=stream)
     assert len(gateway.messages) == 1
 
 
@@ -158,7 +161,7 @@ async def test_a_consumers_own_error_closes_the_connection(
     session: AttestedSession, gateway: FakeGateway, error: Any
 ) -> None:
     gateway.faults[PATH_SEALED] = gateway.send_then_stall
-    events = session.exchange("tiny-chat", TASK, stream=True)
+    events = session.stream("tiny-chat", TASK)
     await anext(events)
     with pytest.raises(type(error), match="mine"):
         await events.athrow(error)

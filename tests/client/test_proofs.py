@@ -7,7 +7,7 @@ from attestation.bundles import Bundle
 from attestation.policy import AllOf, AnyOf, Measurements, Policy, UnsafeAnyMeasurement
 from attestation.policy_file import load_measurements
 from strongroom.client.aio import AsyncClient
-from strongroom.client.answers import ChatAnswer
+from strongroom.client.answers import TextAnswer
 from strongroom.client.proofs import Proven, policy_text
 from strongroom.protocol.constants import PATH_SEALED
 from strongroom.protocol.tensors import Tensor
@@ -42,7 +42,7 @@ async def test_every_kind_of_answer_has_one(client: AsyncClient, gateway: FakeGa
 
 
 async def test_what_is_not_shown_stays_secret(client: AsyncClient) -> None:
-    answer: ChatAnswer = await client.chat("canary")
+    answer: TextAnswer = await client.chat("canary")
     hidden = answer.proof(show_request=False, show_response=False)
     assert cbor2.loads(hidden).keys() == {"profile", "evidence", "receipt", "policy", "leaf"}
     assert b"canary" not in hidden

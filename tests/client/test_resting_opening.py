@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from strongroom.client.answers import ChatAnswer
+from strongroom.client.answers import TextAnswer
 from strongroom.client.errors import AttestationRefused
 from strongroom.client.resting.outcomes import FileOutcome
 from strongroom.simulator.pki import SimulatedPKI
@@ -28,7 +28,7 @@ def test_each_answer_is_opened_and_told_once(answered: Desk) -> None:
     told: list[FileOutcome] = []
     assert answered.open(told.append) == ["opened"] * 3
     assert [outcome.file.name for outcome in told] == [f"{name}.answer" for name in NAMES]
-    assert isinstance(told[0].answer, ChatAnswer)
+    assert isinstance(told[0].answer, TextAnswer)
     assert told[0].answer.text == TEXT
     assert told[2].answer == [[1.0, 2.0]]
     written = answered.contents("out/*")

@@ -57,6 +57,17 @@ async def test_what_was_asked_and_answered_whole(client: AsyncClient, verified: 
     assert verified(bundle, **held).skipped == (Layer.LOG,)
 
 
+async def test_a_completion_as_text(client: AsyncClient, verified: Verify) -> None:
+    answer = await client.complete("Where", logprobs=1)
+    bundle = Bundle.from_bytes(answer.proof())
+    request, response = request_held(bundle.request, "Where"), response_held(bundle.response, answer.text)
+    assert verified(bundle, request=request, response=response).skipped == (Layer.LOG,)
+    with pytest.raises(ProofRejected):
+        verified(bundle, request=request_held(bundle.request, "When"))
+    with pytest.raises(ProofRejected):
+        verified(bundle, response=response_held(bundle.response, answer.text + "!"))
+
+
 async def test_a_bundle_is_judged_by_the_callers_policy(
     client: AsyncClient, gateway: FakeGateway, verified: Verify
 ) -> None:

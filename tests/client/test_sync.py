@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from strongroom.client.errors import AnswerTruncated, AttestationRefused, Client
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.sync import Client
 from strongroom.protocol.constants import PATH_EVIDENCE, PATH_SEALED
+from strongroom.protocol.payloads import Span
 from strongroom.protocol.tensors import Tensor
 from strongroom.simulator.pki import SimulatedPKI
 from tests.client.fake_enclave import PIECES, FakeEnclave
@@ -46,7 +48,11 @@ def client(gateway: FakeGateway, anchor: SimulatedTrustAnchor) -> Iterator[Clien
 
 def test_every_call(client: Client) -> None:
     assert client.chat("Where?").text == TEXT
+    assert client.complete("Where").text == TEXT
+    assert list(client.complete("Where", stream=True)) == PIECES
     assert client.embed(["a"]) == [[1.0, 2.0]]
+    assert client.classify(["a"]) == [{"good": 0.75, "bad": 0.25}]
+    assert client.tag(["a"]) == [[Span(0, 1, "first", 0.5)]]
     tensor = Tensor("int8", [1], b"1")
     assert client.infer("m", {"x": tensor}) == {"x": tensor}
     assert client.status().anchor.simulated
@@ -83,6 +89,25 @@ def test_leaving_a_stream_closes_its_connection(client: Client, served: tuple[Fa
     with client.chat("Where?", stream=True) as stream:
         assert next(stream) == PIECES[0]
     loop.run(_hung_up(gateway))
+
+
+def test_a_stream_can_be_closed_while_another_thread_reads_it(
+    client: Client, served: tuple[FakeGateway, LoopThread]
+) -> None:
+    gateway, loop = served
+    gateway.faults[PATH_SEALED] = gateway.send_then_stall
+    stream = client.chat("Where?", stream=True)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(list, stream)
+        loop.run(_stalled(gateway))
+        time.sleep(0.1)  # for what was sent before to be read
+        stream.close()
+        with pytest.raises(AnswerTruncated):
+            reading.result(5)
+    loop.run(_hung_up(gateway))
+    stream.close()
+    with pytest.raises(AnswerTruncated):
+        next(stream)
 
 
 def test_many_threads_share_one_client_and_one_attestation(client: Client, gateway: FakeGateway) -> None:

@@ -1,12 +1,22 @@
 """Tasks from arguments: the protocol's bounds, checked before anything is sealed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from strongroom.client.errors import InvalidArgument
-from strongroom.client.tasks import chat_task, embed_task, infer_task
-from strongroom.protocol.payloads import MAX_TEXT_CHARACTERS, ChatTask, EmbedTask, InferTask, Message
+from strongroom.client.tasks import chat_task, classify_task, complete_task, embed_task, infer_task, tag_task
+from strongroom.protocol.payloads import (
+    MAX_TEXT_CHARACTERS,
+    ChatTask,
+    ClassifyTask,
+    CompleteTask,
+    EmbedTask,
+    InferTask,
+    Message,
+    TagTask,
+)
 from strongroom.protocol.tensors import Tensor
 
 CANARY = "canary-7f3a"
@@ -52,18 +62,44 @@ def test_prompts_out_of_form(prompt: Any) -> None:
         {"seed": -1},
         {"seed": 1 << 63},
         {"seed": 1 << 90},
+        {"top_k": -1},
+        {"top_k": (1 << 16) + 1},
+        {"top_k": 1.5},
+        {"stop": CANARY},
+        {"stop": [""]},
+        {"stop": [CANARY * 6]},
+        {"stop": ["x"] * 9},
+        {"stop": None},
+        {"logprobs": -1},
+        {"logprobs": 21},
+        {"logprobs": True},
     ],
 )
 def test_options_out_of_bounds(option: Any) -> None:
-    with pytest.raises(InvalidArgument, match=f"chat .*{next(iter(option))}") as caught:
-        chat_task("x", **option)
+    for kind, make in (("chat", chat_task), ("complete", complete_task)):
+        with pytest.raises(InvalidArgument, match=f"{kind} .*{next(iter(option))}") as caught:
+            make("x", **option)
+        assert CANARY not in str(caught.value)
+
+
+def test_more_log_probabilities_than_an_answer_holds() -> None:
+    complete_task("x", max_tokens=780, logprobs=20)
+    with pytest.raises(InvalidArgument, match=r"Expected max_tokens \* \(1 \+ logprobs\) of at most 16384"):
+        complete_task("x", max_tokens=781, logprobs=20)
+
+
+@pytest.mark.parametrize("prompt", ["", 7, None, [CANARY], "x" * (MAX_TEXT_CHARACTERS + 1)])
+def test_texts_that_cannot_be_continued(prompt: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"complete \$.prompt") as caught:
+        complete_task(prompt)
     assert CANARY not in str(caught.value)
 
 
+@pytest.mark.parametrize("make", [embed_task, classify_task, tag_task])
 @pytest.mark.parametrize("texts", [[], "one string", ["x"] * 257, [7], ["x" * (MAX_TEXT_CHARACTERS + 1)], [None]])
-def test_texts_out_of_form(texts: Any) -> None:
-    with pytest.raises(InvalidArgument, match="embed"):
-        embed_task(texts)
+def test_texts_out_of_form(make: Callable[[Any], object], texts: Any) -> None:
+    with pytest.raises(InvalidArgument, match=make.__name__.removesuffix("_task")):
+        make(texts)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +125,9 @@ def test_well_formed_tasks() -> None:
     assert chat_task([{"role": "assistant", "content": ""}], seed=None, temperature=1) == ChatTask(
         [Message("assistant", "")], temperature=1.0
     )
+    assert complete_task("x", stop=("a", "b")) == CompleteTask("x", stop=["a", "b"])
     assert embed_task(("a",)) == EmbedTask(["a"])
+    assert classify_task(("a",)) == ClassifyTask(["a"])
+    assert tag_task(("a",)) == TagTask(["a"])
     tensor = Tensor("float32", [1, 0], b"")
     assert infer_task({"x": tensor}) == InferTask({"x": tensor})

@@ -17,7 +17,10 @@ from strongroom.protocol.envelopes import entry_id, read_envelope, seal_envelope
 from strongroom.protocol.events import encode_events
 from strongroom.protocol.keys import KeyConfiguration
 from strongroom.protocol.payloads import (
+    Alternative,
     ChatTask,
+    ClassifyTask,
+    CompleteTask,
     Embeddings,
     EmbedTask,
     Event,
@@ -29,8 +32,13 @@ from strongroom.protocol.payloads import (
     Receipt,
     Request,
     Rest,
+    Scores,
+    Span,
+    Tags,
+    TagTask,
     Task,
     TextDelta,
+    TokenLogprob,
 )
 from strongroom.protocol.requests import RequestOpener, seal_request
 from strongroom.protocol.responses import ResponseSealer
@@ -57,24 +65,54 @@ def text(source: random.Random, most: int = 40) -> str:
     return "".join(source.choices(ALPHABET, k=source.randrange(most)))
 
 
+def options(source: random.Random) -> dict[str, Any]:
+    """Each of them now and then its default."""
+    return {
+        "max_tokens": source.choice([1, 23, 24, 255, 256, 780]),
+        "temperature": source.choice([0.0, 1.0, 2.0, 0.7, 1e-5, source.random()]),
+        "top_p": source.choice([1.0, 0.5, 5e-324, source.random() or 1.0]),
+        "top_k": source.choice([0, 1, 65536]),
+        "seed": source.choice([None, 0, (1 << 63) - 1]),
+        "stop": [text(source) or "." for _ in range(source.choice([0, 0, 1, 8]))],
+        "logprobs": source.choice([None, 0, 20]),
+    }
+
+
 def chat(source: random.Random) -> ChatTask:
-    return ChatTask(
-        [Message(source.choice(["system", "user", "assistant"]), text(source)) for _ in range(source.randint(1, 9))],
-        max_tokens=source.choice([1, 23, 24, 255, 256, 65536]),
-        temperature=source.choice([0.0, 1.0, 2.0, 0.7, 1e-5, source.random()]),
-        top_p=source.choice([1.0, 0.5, 5e-324, source.random() or 1.0]),
-        seed=source.choice([None, (1 << 63) - 1]),
-    )
+    messages = [
+        Message(source.choice(["system", "user", "assistant"]), text(source)) for _ in range(source.randint(1, 9))
+    ]
+    return ChatTask(messages, **options(source))
+
+
+def complete(source: random.Random) -> CompleteTask:
+    return CompleteTask(text(source) or ".", **options(source))
 
 
 def embed(source: random.Random) -> EmbedTask:
     return EmbedTask([text(source, 4000) for _ in range(source.randint(1, 30))])
 
 
-TASKS: Sequence[Made] = (chat, embed, lambda source: InferTask(TENSORS))
+def tokens(source: random.Random) -> list[TokenLogprob] | None:
+    """What is told of the tokens of a delta, if anything."""
+    top = [Alternative(source.randbytes(3), -9999.0), Alternative(b"", 0.0)]
+    told = [TokenLogprob(source.randbytes(2), -source.random(), top) for _ in range(source.randrange(3))]
+    return told or None
+
+
+TASKS: Sequence[Made] = (
+    chat,
+    complete,
+    embed,
+    lambda source: ClassifyTask([text(source)]),
+    lambda source: TagTask([text(source)]),
+    lambda source: InferTask(TENSORS),
+)
 ENDS: Sequence[Made] = (
     lambda source: GenerationEnd("length", source.randrange(1 << 32), source.randrange(1 << 62)),
     lambda source: Embeddings(TENSORS["x"]),
+    lambda source: Scores(["é" * 256, ""], TENSORS["x"]),
+    lambda source: Tags([[], [Span(0, source.randrange(1 << 32), text(source), source.random())]]),
     lambda source: Outputs(TENSORS),
     lambda source: Failure("too-long", text(source), "smollm2-135m"),
 )
@@ -144,7 +182,7 @@ def test_it_opens_what_python_seals() -> None:
     asked, expected = [], []
     for request in _sealed_requests(embed(source), secret):
         for make in ENDS:
-            pieces = [TextDelta(text(source)) for _ in range(source.randrange(5))]
+            pieces = [TextDelta(text(source), tokens(source)) for _ in range(source.randrange(5))]
             end = [make(source), RECEIPT]
             for media_type, chunks in (
                 (MEDIA_SEALED_RESPONSE, [[*pieces, *end]]),

@@ -116,7 +116,20 @@ def test_the_boot_order_of_the_operations_page_runs(appliance: Appliance, tmp_pa
     assert (denied.returncode, "AccessDenied" in denied.stderr) == (1, True)
     sealed = run(sealing, tmp_path, "ASIAOWNER", "secret")
     assert sealed.returncode == 0, sealed.stderr
-    assert (tmp_path / "sealed" / "tiny-tensor.sealed").exists()
+    checking = [word.replace("smollm2-135m", "tiny-tensor") for word in steps["model unseal-check"]]
+    assert_opens_for_who_has_the_key([*checking, *sealing[-3:]], tmp_path, key, arn)
+
+
+def assert_opens_for_who_has_the_key(checking: list[str], folder: Path, key: Any, arn: str) -> None:
+    """Under the compiled policy KMS refuses whoever sealed; under one that leaves all to the account it does not."""
+    refused = run(checking, folder, "ASIAOWNER", "secret")
+    assert (refused.returncode, "AccessDenied" in refused.stderr) == (1, True)
+    root = {"Sid": "root", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
+    unguarded = {"Version": "2012-10-17", "Statement": [{**root, "Action": "kms:*", "Resource": "*"}]}
+    key.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(unguarded))
+    opened = run(checking, folder)
+    assert opened.returncode == 0, opened.stderr
+    assert json.loads(opened.stdout)["id"] == "tiny-tensor"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -129,6 +129,12 @@ class Caller:
         """What a sealer allows from now on."""
         return Rest(self.clock.now_ms() + after_ms, single_use)
 
+    async def admit(self, message: bytes) -> Admitted:
+        """Have it admitted, and nothing run."""
+        admitted = await self.service.open(message)
+        admitted.place.give_back()
+        return admitted
+
     async def ask(self, message: bytes) -> Answer:
         """Have it answered, and check all that can be checked."""
         admitted = await self.service.open(message)

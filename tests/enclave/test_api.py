@@ -97,7 +97,7 @@ async def test_an_answer_that_has_begun_gets_no_second_head(tensor_dir: Path, mo
     caller = await ready(tensor_dir)
     monkeypatch.setattr("enclave.serving.api.stream", lambda *_: 1 / 0)
     exchange = Exchange(app_of(caller))
-    await exchange.put([caller.seal(INFER, model="tiny-tensor")])
+    await exchange.put([caller.seal(INFER, stream=True, model="tiny-tensor")])
     with pytest.raises(ZeroDivisionError):
         await exchange.task
     assert [message["type"] for message in exchange.sent] == ["http.response.start", "http.response.body"]

@@ -16,6 +16,7 @@ from strongroom.protocol.constants import BootState
 from strongroom.protocol.messages import SealedWeightsHead
 from tests.enclave.calling import call, control_of
 from tests.enclave.deployment import ARN, Booting, configuration
+from tests.enclave.engine.runners import Idle
 from tests.enclave.weights import DATA_KEY, Model, context_of
 
 MODEL = Model()
@@ -36,10 +37,11 @@ class Enclave(Booting):
     async def to_key_checked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Take the steps before the heads."""
 
-        def load(manifest: ModelManifest, files: Mapping[str, bytes]) -> None:
+        def prepare(manifest: ModelManifest, files: Mapping[str, bytes]) -> Idle:
             self.loaded.append(files)
+            return Idle()
 
-        monkeypatch.setattr(self.engine, "load", load)
+        monkeypatch.setattr(self.engine, "prepare", prepare)
         monkeypatch.setattr(KMSClient, "unwrap", lambda client, key, context, wrapped: DATA_KEY)
         await self.to_catalogued()
         self.boot.state = BootState.KEY_CHECKED

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attestation.measurements import CONFIGURATION_PCR, ZERO
-from enclave.boot.receive import WeightsReceiver
+from enclave.boot.arrivals import Arrival
 from enclave.engine.generation.graph import DecoderGraph
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMUnavailable
@@ -96,7 +96,8 @@ async def test_a_step_under_way_at_the_end_reaches_nothing(enclave: Booting, ten
     cipher = WeightsCipher(head, b"k" * 32, ARN, {})
     _, *chunks = seal_weights(cipher, [plaintext])
     enclave.boot.state = BootState.RELEASED
-    enclave.boot._receivers[parsed.id] = WeightsReceiver(enclave.boot.catalogue.model[0], cipher)
+    entry = enclave.boot.catalogue.model[0]
+    enclave.boot._arrivals._arrivals[parsed.id] = Arrival(entry, cipher, enclave.engine, asyncio.Lock())
 
     async def body() -> AsyncIterator[bytes]:
         for chunk in chunks:

@@ -150,7 +150,7 @@ async def test_single_use_is_remembered_to_its_end_and_refused_rather_than_forgo
     rest = caller.rest(after_ms=DAY_MS, single_use=True)
     wrapped = caller.kms.wrap(REQUESTS)
     first = caller.envelope(REQUESTS, rest=rest, wrapped=wrapped)
-    await caller.service.open(first)
+    await caller.admit(first)
     flood = [caller.envelope(REQUESTS, rest=rest, wrapped=wrapped) for _ in range(640)]
     verdicts = [await verdict(caller, each) for each in flood]
     assert verdicts == [None] * 63 + [Problem.BUSY] * 577
@@ -167,7 +167,7 @@ async def test_single_use_is_remembered_to_its_end_and_refused_rather_than_forgo
 
 async def verdict(caller: Caller, message: bytes) -> Problem | None:
     try:
-        await caller.service.open(message)
+        await caller.admit(message)
     except Refused as refused:
         return refused.problem
     return None
@@ -182,7 +182,7 @@ async def test_single_uses_of_two_entries_do_not_meet(caller: Caller) -> None:
 async def test_whoever_fills_the_memory_of_one_entry_keeps_nobody_out_of_another(caller: Caller) -> None:
     rest, wrapped = caller.rest(single_use=True), caller.kms.wrap(REQUESTS)
     for _ in range(64):
-        await caller.service.open(caller.envelope(REQUESTS, rest=rest, wrapped=wrapped))
+        await caller.admit(caller.envelope(REQUESTS, rest=rest, wrapped=wrapped))
     assert await refusal(caller, caller.envelope(REQUESTS, rest=rest, wrapped=wrapped)) is Problem.BUSY
     await caller.ask(caller.envelope(OTHERS, rest=rest))
 

@@ -15,7 +15,7 @@ from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
 from enclave.clock import Clock
 from enclave.errors import BootRefused, ClockFault
-from enclave.hardening import require_nsm_entropy
+from enclave.hardening import free_memory_bytes, require_nsm_entropy
 from enclave.keys import BootKeys
 from enclave.log import EnclaveLog, LogEvent
 from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
@@ -121,6 +121,17 @@ def test_without_the_nsms_entropy_there_is_no_boot(tmp_path: Path) -> None:
             require_nsm_entropy(rng)
     rng.write_text("nsm-hwrng\n")
     require_nsm_entropy(rng)
+
+
+def test_what_a_request_cannot_have_is_its_own_error_and_nobody_elses() -> None:
+    command = [sys.executable, "-m", "tests.enclave.memory_child", str(1 << 30)]
+    printed = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+    assert json.loads(printed) == {"outcomes": ["InferenceFailed"] * 2, "failures": [], "then": [2, 3]}
+
+
+def test_the_bound_is_what_the_machine_has_left() -> None:
+    pages = os.sysconf("SC_PHYS_PAGES")
+    assert 0 < free_memory_bytes() < pages * os.sysconf("SC_PAGE_SIZE") - (64 << 20)
 
 
 def test_the_entry_point_of_the_image_refuses_this_machine_whatever_the_environment() -> None:

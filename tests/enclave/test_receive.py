@@ -186,7 +186,8 @@ def test_before_the_last_chunk_there_is_no_model() -> None:
     assembly = ModelAssembly(MODEL.entry, len(MODEL.plaintext))
     with pytest.raises(BootRefused, match="got none"):
         assembly.finish()
-    assembly.begin(MODEL.plaintext[:WEIGHTS_CHUNK_BYTES])
+    chunk = MODEL.plaintext[:WEIGHTS_CHUNK_BYTES]
+    assembly.begin(assembly.read_manifest(chunk), chunk)
     with pytest.raises(BootRefused, match="got a part"):
         assembly.finish()
 
@@ -207,11 +208,11 @@ def test_nothing_is_allocated_for_a_manifest_that_is_not_the_catalogues() -> Non
     chunk = len(manifest).to_bytes(4, "big") + manifest
     assembly = ModelAssembly(MODEL.entry, len(chunk) + (1 << 36))
 
-    def begin() -> None:
+    def read() -> None:
         with pytest.raises(BootRefused, match="manifest of the catalogue"):
-            assembly.begin(chunk)
+            assembly.read_manifest(chunk)
 
-    assert peak_bytes(begin) < 1 << 20
+    assert peak_bytes(read) < 1 << 20
 
 
 def test_the_files_are_held_once() -> None:

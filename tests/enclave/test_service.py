@@ -1,5 +1,6 @@
 """One sealed request inside the enclave: what is refused outside the seal is of the fixed set (R20)."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,22 @@ import pytest
 from enclave.serving.refused import Refused
 from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
+from strongroom.protocol.contents import join_text
 from strongroom.protocol.payloads import (
+    MAX_SPANS,
     ChatTask,
+    ClassifyTask,
+    CompleteTask,
     EmbedTask,
+    Event,
     Failure,
     GenerationEnd,
     InferTask,
     Message,
     Outputs,
+    Span,
+    Tags,
+    TagTask,
     Task,
     TextDelta,
 )
@@ -47,6 +56,16 @@ async def test_a_chat_whole_and_streamed_says_the_same(caller: Caller) -> None:
     assert [event.text for event in whole if isinstance(event, TextDelta)] == ([text] if text else [])
 
 
+async def test_log_probabilities_whole_and_streamed_are_the_same(caller: Caller) -> None:
+    task = CompleteTask("hello", max_tokens=24, temperature=1.0, seed=1, logprobs=2)
+    once, many = await caller.ask(caller.seal(task)), await caller.ask(caller.seal(task, stream=True))
+    [whole] = [event for event in once.events if isinstance(event, TextDelta)]
+    streamed = [event for event in many.events if isinstance(event, TextDelta)]
+    assert len(streamed) == 24
+    assert join_text(streamed) == [whole]
+    assert len(whole.logprobs or ()) == 24
+
+
 async def test_the_media_type_of_the_answer_is_the_one_asked_for(caller: Caller) -> None:
     assert (await caller.service.open(caller.seal())).media_type == MEDIA_SEALED_RESPONSE
     assert (await caller.service.open(caller.seal(stream=True))).media_type == MEDIA_SEALED_STREAM
@@ -67,6 +86,11 @@ async def test_a_tensor_model_answers(caller: Caller) -> None:
         (EmbedTask(texts=["x"]), "tiny-decoder", "wrong-task"),
         (ChatTask(messages=[Message("user", "x" * 5000)]), "tiny-decoder", "too-long"),
         (ChatTask(messages=[Message("user", "x")], max_tokens=5000), "tiny-decoder", "too-long"),
+        (CompleteTask("x" * 5000), "tiny-decoder", "too-long"),
+        (CompleteTask("x", max_tokens=5000), "tiny-decoder", "too-long"),
+        (CompleteTask("x"), "tiny-tensor", "wrong-task"),
+        (ClassifyTask(["x"]), "tiny-decoder", "wrong-task"),
+        (TagTask(["x"]), "tiny-tensor", "wrong-task"),
         (InferTask(tensors={"y": Tensor("float32", [1, 4], b"\0" * 16)}), "tiny-tensor", "invalid-tensor"),
         (InferTask(tensors={"x": Tensor("float32", [1, 4], b"\0" * 15)}), "tiny-tensor", "invalid-tensor"),
     ],
@@ -173,6 +197,16 @@ async def test_an_answer_that_no_client_would_take_is_a_failure(
     [event] = (await caller.ask(caller.seal(INFER, model="tiny-tensor"))).events
     assert isinstance(event, Failure)
     assert event.code == "too-long"
+
+
+async def test_more_spans_than_a_client_takes_are_a_failure(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(model: str, task: Task) -> AsyncGenerator[Event, None]:
+        yield Tags([[Span(0, 1, "x", 1.0)] * MAX_SPANS, [Span(0, 1, "x", 1.0)] * more])
+
+    monkeypatch.setattr(caller.enclave.engine, "run", run)
+    for more in (0, 1):
+        [event] = (await caller.ask(caller.seal(TagTask(["x", "x"]), model="tiny-tensor"))).events
+        assert isinstance(event, Failure if more else Tags)
 
 
 async def test_what_the_clock_says_while_a_request_opens_changes_nothing(caller: Caller) -> None:

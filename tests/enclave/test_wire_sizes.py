@@ -1,6 +1,6 @@
 """What the parent sees of lengths: few sizes for many prompts, through the code of client and enclave (R21)."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
@@ -10,10 +10,14 @@ import pytest
 from strongroom.client.attested import AttestedKey
 from strongroom.client.reading import AnswerReader
 from strongroom.client.sealing import SealedRequest
-from strongroom.client.tasks import chat_task, embed_task
+from strongroom.client.tasks import chat_task, classify_task, embed_task
+from strongroom.protocol.events import encode_events
 from strongroom.protocol.messages import SealedResponseHead
+from strongroom.protocol.padding import FRAME_BUCKET_BYTES, padded_size
 from strongroom.protocol.payloads import (
+    Alternative,
     ChatTask,
+    ClassifyTask,
     Embeddings,
     EmbedTask,
     Event,
@@ -21,8 +25,10 @@ from strongroom.protocol.payloads import (
     GenerationEnd,
     InferTask,
     Outputs,
+    Scores,
     Task,
     TextDelta,
+    TokenLogprob,
 )
 from strongroom.protocol.tensors import Tensor
 from tests.enclave.caller import INFER, Caller, ready
@@ -63,18 +69,32 @@ def words(prompt: str) -> list[str]:
     return [prompt[at : at + 15] for at in range(0, min(len(prompt), 600), 15)]
 
 
+def told(word: str, alternatives: int) -> TokenLogprob:
+    """Of a token of up to five characters, beside others of one to sixteen bytes."""
+    others = [Alternative(bytes(1 + (len(word) * at) % 16), -0.7 * at) for at in range(alternatives)]
+    return TokenLogprob(word[:5].encode(), -0.1, others)
+
+
 class Parrot:
     """In the engine's place: says the prompt again; vectors and labels are of one shape, as a model's are."""
 
     async def run(self, model: str, task: Task) -> AsyncGenerator[Event, None]:
         if isinstance(task, ChatTask):
             for word in words(task.messages[0].content):
-                yield TextDelta(word)
+                yield TextDelta(word, None if task.logprobs is None else [told(word, task.logprobs)])
             yield GenerationEnd("stop", 7, 12)
         elif isinstance(task, EmbedTask):
             yield Embeddings(Tensor("float32", [1, DIMENSIONS], bytes(4 * DIMENSIONS)))
+        elif isinstance(task, ClassifyTask):
+            yield Scores(["urgent", "can wait"], Tensor("float32", [1, 2], bytes(8)))
         else:
             yield Outputs({"label": Tensor("float32", [1, 3], bytes(12))})
+
+
+def labelled(text: str) -> InferTask:
+    """What a classifier that takes UTF-8 is asked."""
+    data = text.encode()
+    return InferTask({"x": Tensor("uint8", [1, len(data)], data)})
 
 
 class Asker:
@@ -119,12 +139,33 @@ async def test_a_thousand_prompts_have_six_sizes_and_every_token_one(asker: Aske
     assert (tokens, ends) == ({TOKEN_BYTES}, {END_BYTES})
 
 
-@pytest.mark.parametrize(("kind", "bucket"), [("label", 2048), ("embedding", 4096)])
-async def test_a_label_has_one_size_and_an_embedding_one(asker: Asker, kind: str, bucket: int) -> None:
+@pytest.mark.parametrize(("alternatives", "buckets"), [(0, {256}), (5, {256, 512}), (20, {1024})])
+async def test_log_probabilities_add_two_sizes_at_most(asker: Asker, alternatives: int, buckets: set[int]) -> None:
+    sizes: set[int] = set()
+    for prompt in islice(prompts(), 0, PROMPTS, 21):
+        _, (*before, end), _ = await asker.ask(chat_task(prompt, logprobs=alternatives), stream=True)
+        sizes |= set(before)
+        assert end == END_BYTES
+    assert sizes == {FRAME_HEAD_BYTES + TAG_BYTES + bucket for bucket in buckets}
+
+
+def test_what_a_stop_string_withheld_comes_in_the_second_size_at_most() -> None:
+    """63 characters that began it, and a token that does not go on."""
+    longest = TextDelta("😀" * (63 + 15))
+    assert padded_size(len(encode_events([longest])), FRAME_BUCKET_BYTES) == 2 * FRAME_BUCKET_BYTES
+
+
+@pytest.mark.parametrize(
+    ("make", "bucket"),
+    [(labelled, 2048), (lambda text: classify_task([text]), 2048), (lambda text: embed_task([text]), 4096)],
+    ids=["label", "scores", "embedding"],
+)
+async def test_a_label_has_one_size_and_an_embedding_one(
+    asker: Asker, make: Callable[[str], Task], bucket: int
+) -> None:
     answers = set()
     for prompt in prompts():
-        task = embed_task([prompt]) if kind == "embedding" else labelled(prompt)
-        request, chunks, _ = await asker.ask(task)
+        request, chunks, _ = await asker.ask(make(prompt))
         assert request in REQUEST_SIZES
         answers.add(tuple(chunks))
     assert answers == {(FRAME_HEAD_BYTES + TAG_BYTES + bucket,)}
@@ -141,9 +182,3 @@ async def test_a_refusal_looks_like_a_label_and_like_the_end_of_a_stream(asker: 
 async def test_whole_answers_have_a_size_for_each_bucket(asker: Asker) -> None:
     sizes = [await asker.ask(chat_task(prompt)) for prompt in islice(prompts(), 0, PROMPTS, 21)]
     assert {chunk for _, chunks, _ in sizes for chunk in chunks} == {END_BYTES, END_BYTES + 2048}
-
-
-def labelled(text: str) -> InferTask:
-    """What a classifier that takes UTF-8 is asked."""
-    data = text.encode()
-    return InferTask({"x": Tensor("uint8", [1, len(data)], data)})

@@ -33,8 +33,9 @@ OTHER = "f0" * 48
 EVIDENCE = {name: evidence_of(name.encode()) for name in "ab"}
 
 
-def models(*ids: str, version: str = "1") -> Handler:
-    listed = [{"id": name, "version": version, "task": "chat", "manifest_sha384": "00"} for name in ids]
+def models(*ids: str, version: str = "1", loaded: str = "x y new both old") -> Handler:
+    fixed_fields = {"version": version, "task": "chat", "manifest_sha384": "00"}
+    listed = [{"id": name, **fixed_fields, "loaded": name in loaded.split()} for name in ids]
     return fixed(200, "application/json", json.dumps({"models": listed}).encode())
 
 
@@ -134,6 +135,16 @@ async def test_the_models_are_those_that_every_ready_enclave_serves(tmp_path: Pa
     async with fleet(tmp_path, changes, ready="ab") as (gateway, _):
         listed = json.loads((await gateway.get("/v1/models")).body)["models"]
     assert [(model["id"], model["version"]) for model in listed] == [("both", "1")]
+
+
+async def test_a_model_is_loaded_when_every_ready_enclave_has_it_so(tmp_path: Path) -> None:
+    changes = {
+        "a": {"GET /v1/models": models("x", "y", "z", loaded="x y")},
+        "b": {"GET /v1/models": models("x", "y", "z", loaded="y z")},
+    }
+    async with fleet(tmp_path, changes, ready="ab") as (gateway, _):
+        listed = json.loads((await gateway.get("/v1/models")).body)["models"]
+    assert {model["id"]: model["loaded"] for model in listed} == {"x": False, "y": True, "z": False}
 
 
 async def test_the_models_of_an_enclave_that_is_not_ready_do_not_count(tmp_path: Path) -> None:

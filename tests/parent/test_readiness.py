@@ -265,7 +265,7 @@ async def test_clients_that_fill_the_link_do_not_make_the_enclave_unready(tmp_pa
     enclave = FakeEnclave({**holding(KEY), "POST /v1/sealed": occupied})
     async with (
         asyncio.timeout(10),
-        gateway_to(tmp_path, settings, max_exchanges=1) as gateway,
+        gateway_to(tmp_path, settings, max_exchanges=1, turn_timeout_s=0.05) as gateway,
         enclave_at(tmp_path / "api", enclave),
     ):
         client = asyncio.create_task(gateway.seal())

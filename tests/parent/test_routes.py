@@ -270,7 +270,7 @@ async def test_a_slow_enclave_is_504(tmp_path: Path) -> None:
         assert (await gateway.seal()).problem is Problem.ENCLAVE_TIMED_OUT
 
 
-async def test_more_exchanges_than_allowed_are_busy_at_once(tmp_path: Path) -> None:
+async def test_more_exchanges_than_allowed_wait_for_their_turn_and_are_busy_then(tmp_path: Path) -> None:
     started = asyncio.Event()
 
     async def handler(exchange: Exchange) -> None:
@@ -278,8 +278,10 @@ async def test_more_exchanges_than_allowed_are_busy_at_once(tmp_path: Path) -> N
         started.set()
         await exchange.disconnected()
 
-    async with appliance(tmp_path, {"POST /v1/sealed": handler}, max_exchanges=1) as gateway:
+    async with appliance(tmp_path, {"POST /v1/sealed": handler}, max_exchanges=1, turn_timeout_s=0.05) as gateway:
         first = asyncio.create_task(gateway.seal())
         await started.wait()
-        assert (await gateway.seal()).problem is Problem.BUSY
+        refused = await gateway.seal()
+        assert refused.problem is Problem.BUSY
+        assert refused.headers["Retry-After"] == "1"
         first.cancel()

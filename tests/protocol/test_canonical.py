@@ -10,6 +10,7 @@ from strongroom.protocol import canonical
 from strongroom.protocol.canonical_pieces import pieces_of
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.payloads import (
+    Alternative,
     ChatTask,
     Event,
     Failure,
@@ -20,7 +21,11 @@ from strongroom.protocol.payloads import (
     Receipt,
     Request,
     Rest,
+    Scores,
+    Span,
+    Tags,
     TextDelta,
+    TokenLogprob,
 )
 from strongroom.protocol.tensors import Tensor
 
@@ -104,21 +109,37 @@ def encoded_with(task: dict[str, object]) -> bytes:
     return cbor2.dumps({"secret": b"s" * 32, "stream": True, "task": task}, canonical=True)
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "temperature", "top_p", "seed"])
-def test_a_default_is_written_out(name: str) -> None:
+DEFAULTS: dict[str, object] = {
+    "max_tokens": 256,
+    "temperature": 0.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "seed": None,
+    "stop": [],
+    "logprobs": None,
+    "schema": None,
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_default_is_left_out(name: str) -> None:
     task = cbor2.loads(ENCODED)["task"]
     assert encoded_with(task) == ENCODED
-    del task[name]
     with pytest.raises(Malformed, match="another encoding"):
-        canonical.decode(encoded_with(task), Request, "request")
+        canonical.decode(encoded_with(task | {name: DEFAULTS[name]}), Request, "request")
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [1, 2])
 def test_a_temperature_is_a_float_in_the_encoding_too(number: int) -> None:
     task = cbor2.loads(ENCODED)["task"]
     canonical.decode(encoded_with(task | {"temperature": float(number)}), Request, "request")
     with pytest.raises(Malformed, match="another encoding"):
         canonical.decode(encoded_with(task | {"temperature": number}), Request, "request")
+
+
+def test_a_negative_zero_is_the_default_too() -> None:
+    with pytest.raises(Malformed, match="another encoding"):
+        canonical.decode(encoded_with(cbor2.loads(ENCODED)["task"] | {"temperature": -0.0}), Request, "request")
 
 
 def test_the_largest_task_stays_below_the_limit_of_items() -> None:
@@ -219,9 +240,11 @@ def test_pieces_are_the_canonical_encoding_of_cbor2(value: object) -> None:
     assert b"".join(pieces_of(value)) == cbor2.dumps(value, canonical=True)
 
 
-TASK = ChatTask(messages=[Message("system", "é" * 300)], seed=(1 << 63) - 1, temperature=0.1, top_p=1.0)
+TASK = ChatTask(messages=[Message("system", "é" * 300)], seed=(1 << 63) - 1, temperature=0.1, stop=["."], logprobs=0)
+LOGPROB = TokenLogprob(b"\xf0", -0.5, [Alternative(b"", -9999.0)])
 EVENTS: list[list[Event]] = [
-    [TextDelta("")],
+    [TextDelta(""), TextDelta("", [LOGPROB])],
+    [Scores(["a"], Tensor("float32", [0, 1], b"")), Tags([[], [Span(0, 1, "x", 0.5)]])],
     [GenerationEnd("stop", 1 << 33, 24), Receipt(b"r" * 256)],
     [Failure("busy", "x" * 512, None), Failure("busy", "", "m")],
     [

@@ -11,7 +11,19 @@ from strongroom.protocol.contents import join_text, request_content, response_co
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.events import decode_events, encode_events
 from strongroom.protocol.padding import ANSWER_BUCKET_BYTES, padded_size
-from strongroom.protocol.payloads import Embeddings, Event, Failure, GenerationEnd, Outputs, Receipt, TextDelta
+from strongroom.protocol.payloads import (
+    Embeddings,
+    Event,
+    Failure,
+    GenerationEnd,
+    Outputs,
+    Receipt,
+    Scores,
+    Span,
+    Tags,
+    TextDelta,
+    TokenLogprob,
+)
 from strongroom.protocol.tensors import Tensor
 from tests.protocol.sealed import LIVE, TASK
 
@@ -19,6 +31,8 @@ END = GenerationEnd("stop", 3, 2)
 FAILURE = Failure("expired", "Seal it again.")
 VECTORS = Embeddings(Tensor("float32", [1, 1], b"\0\0\0\0"))
 OUTPUTS = Outputs({"y": Tensor("uint8", [1], b"\1")})
+SCORES = Scores(["good", "bad"], Tensor("float32", [1, 2], bytes(8)))
+TAGS = Tags([[Span(0, 1, "place", 0.5)]])
 RECEIPT = Receipt(b"receipt")
 
 
@@ -52,7 +66,15 @@ def test_text_is_joined_in_its_order() -> None:
     assert join_text([TextDelta(""), END]) == [END]
 
 
-@pytest.mark.parametrize("end", [END, FAILURE, VECTORS, OUTPUTS])
+def test_what_is_told_of_the_tokens_is_joined_too() -> None:
+    euro = [TokenLogprob(byte, -1.0, []) for byte in (b"\xe2\x82", b"\xac")]
+    streamed: list[Event] = [TextDelta("", euro[:1]), TextDelta("€", euro[1:]), TextDelta("!"), END]
+    assert join_text(streamed) == [TextDelta("€!", euro), END]
+    assert join_text([TextDelta("", euro[:1]), END]) == [TextDelta("", euro[:1]), END]
+    assert response_content(streamed) != response_content([TextDelta("€!"), END])
+
+
+@pytest.mark.parametrize("end", [END, FAILURE, VECTORS, SCORES, TAGS, OUTPUTS])
 def test_the_receipt_is_the_last_event(end: Event) -> None:
     assert split_receipt([end, RECEIPT]) == ([end], b"receipt")
     assert split_receipt([TextDelta("a"), end, RECEIPT]) == ([TextDelta("a"), end], b"receipt")
@@ -88,6 +110,15 @@ def test_a_receipt_is_bounded(size: int) -> None:
 def test_refusals_and_small_answers_fall_into_one_bucket() -> None:
     receipt = Receipt(bytes(900))
     longest = Failure("invalid-tensor", "x" * 512, "m" * 64)
-    answers: list[list[Event]] = [[longest], [FAILURE], [END], [VECTORS], [OUTPUTS], [TextDelta("yes"), END]]
+    answers: list[list[Event]] = [
+        [longest],
+        [FAILURE],
+        [END],
+        [VECTORS],
+        [SCORES],
+        [TAGS],
+        [OUTPUTS],
+        [TextDelta("yes"), END],
+    ]
     sizes = {padded_size(len(encode_events([*answer, receipt])), ANSWER_BUCKET_BYTES) for answer in answers}
     assert sizes == {ANSWER_BUCKET_BYTES}

@@ -1,9 +1,10 @@
 """Configuration, catalogue, manifest: strict, bounded, and what they refuse they name."""
 
 import pytest
+from msgspec import structs
 
 from strongroom.documents import to_toml
-from strongroom.protocol.catalogue import Catalogue, ModelManifest
+from strongroom.protocol.catalogue import Catalogue, EmbedSettings, InferSettings, ModelManifest
 from strongroom.protocol.configuration import DeploymentConfiguration
 from strongroom.protocol.errors import InvalidDocument, ProtocolError, TooLarge
 
@@ -93,6 +94,9 @@ def test_documents_round_trip_through_toml() -> None:
         ("[[key]]", "[limits]\ndata_keys = 0\n[[key]]"),
         ("[[key]]", "[limits]\ndata_keys = 65537\n[[key]]"),
         ("[[key]]", "[limits]\ndata_key_uses = 0\n[[key]]"),
+        ("[[key]]", "[limits]\nmetrics_sample = 19\n[[key]]"),
+        ("[[key]]", "[windows]\nmetrics_s = 59\n[[key]]"),
+        ("[[key]]", "[windows]\nanswer_s = 0\n[[key]]"),
         ("[kms]", '[kms]\nclassical = "yes"'),
         ("[kms]", '[kms]\nendpoint = "https://evil"'),
         ("role/parent", "user/parent"),
@@ -162,8 +166,74 @@ def test_a_hostile_catalogue_is_refused(old: str, new: str) -> None:
         ('task = "infer"', 'task = "embed"'),
         ("[[files]]", '[[files]]\nname = "model.onnx"\nsize_bytes = 1\n' + f'sha256 = "{"d" * 64}"\n[[files]]'),
         ('graph = "model.onnx"', 'graph = "model.onnx"\ntokenizer = "tokenizer.json"'),
+        ("[[files]]", '[infer]\nfinite_inputs = "yes"\n[[files]]'),
     ],
 )
 def test_a_hostile_manifest_is_refused(old: str, new: str) -> None:
     with pytest.raises(InvalidDocument):
         ModelManifest.from_bytes(MANIFEST.replace(old, new, 1).encode())
+
+
+LABELLED = MANIFEST.replace('graph = "model.onnx"', 'graph = "model.onnx"\ntokenizer = "model.onnx"')
+CLASSIFY = '\n[classify]\ncontext_tokens = 8\nlabels = ["a", "b"]\nscoring = "softmax"\n'
+TAG = '\n[tag]\ncontext_tokens = 8\nlabels = ["O", "B-X", "I-X"]\nscheme = "bio"\noutside = "O"\n'
+
+
+def labelled(task: str, settings: str) -> ModelManifest:
+    return ModelManifest.from_bytes((LABELLED.replace('"infer"', f'"{task}"') + settings).encode())
+
+
+def test_settings_of_tensor_models_are_for_them_alone() -> None:
+    settings = "[infer]\nfinite_inputs = true\n[[files]]"
+    manifest = ModelManifest.from_bytes(MANIFEST.replace("[[files]]", settings, 1).encode())
+    assert manifest.infer == InferSettings(finite_inputs=True)
+    other = structs.replace(manifest, task="embed", tokenizer="model.onnx", embed=EmbedSettings(8, 2, "mean"))
+    with pytest.raises(InvalidDocument, match="no settings of task 'infer'"):
+        ModelManifest.from_bytes(to_toml(other))
+
+
+def test_a_classifier_and_a_tagger_have_labels() -> None:
+    classify, tag = labelled("classify", CLASSIFY).classify, labelled("tag", TAG).tag
+    assert classify is not None
+    assert tag is not None
+    assert (classify.labels, tag.labels) == (["a", "b"], ["O", "B-X", "I-X"])
+    plain = labelled("tag", TAG.replace('"bio"', '"plain"').replace('"B-X", "I-X"', '"X"')).tag
+    assert plain is not None
+    assert plain.labels == ["O", "X"]
+
+
+@pytest.mark.parametrize(
+    ("task", "settings"),
+    [
+        ("classify", ""),
+        ("classify", TAG),
+        ("classify", CLASSIFY + TAG),
+        ("tag", CLASSIFY),
+        ("embed", CLASSIFY),
+        ("infer", TAG),
+        ("classify", CLASSIFY.replace('"b"', '"a"')),
+        ("classify", CLASSIFY.replace('["a", "b"]', "[]")),
+        ("classify", CLASSIFY.replace('"b"', '""')),
+        ("classify", CLASSIFY.replace('"b"', f'"{"b" * 257}"')),
+        ("classify", CLASSIFY.replace('"b"', ", ".join(f'"{label}"' for label in range(1024)))),
+        ("classify", CLASSIFY.replace('"softmax"', '"argmax"')),
+        ("classify", CLASSIFY.replace("context_tokens = 8", "context_tokens = 0")),
+        ("tag", TAG.replace('outside = "O"', 'outside = "o"')),
+        ("tag", TAG.replace('outside = "O"', 'outside = "o"').replace('"bio"', '"plain"')),
+        ("tag", TAG.replace('outside = "O"', "")),
+        ("tag", TAG.replace('"I-X"', '"B-X"')),
+        ("tag", TAG.replace('"I-X"', '"X"')),
+        ("tag", TAG.replace('"I-X"', '"I-"')),
+        ("tag", TAG.replace('"I-X"', '"S-X"')),
+        ("tag", TAG.replace('"bio"', '"bioes"')),
+    ],
+)
+def test_hostile_labels_are_refused(task: str, settings: str) -> None:
+    with pytest.raises(InvalidDocument):
+        labelled(task, settings)
+
+
+@pytest.mark.parametrize(("task", "settings"), [("classify", CLASSIFY), ("tag", TAG)])
+def test_texts_need_a_tokenizer(task: str, settings: str) -> None:
+    with pytest.raises(InvalidDocument, match="tokenizer"):
+        ModelManifest.from_bytes((MANIFEST.replace('"infer"', f'"{task}"') + settings).encode())

@@ -13,10 +13,24 @@ from attestation.bindings import CLIENT_PURPOSE
 from attestation.evidence import MAX_EVIDENCE_BYTES
 from strongroom.client.kept_answers import MAX_ANSWER_BYTES
 from strongroom.client.tickets import MAX_TICKET_BYTES
-from strongroom.protocol import constants
+from strongroom.protocol import canonical, constants, events
 from strongroom.protocol.audit import MAX_PAGE_BYTES, MAX_PAGE_LEAVES
 from strongroom.protocol.messages import MAX_WRAPPED_KEY_BYTES
-from strongroom.protocol.payloads import MAX_TEXT_CHARACTERS, Event, FailureCode, Request, Rest, Task
+from strongroom.protocol.metrics import BOUNDS, MAX_METRICS_BYTES, OUTCOMES
+from strongroom.protocol.payloads import (
+    LEAST_LOGPROB,
+    MAX_ALTERNATIVES,
+    MAX_LOGPROBS,
+    MAX_SPANS,
+    MAX_TEXT_CHARACTERS,
+    Event,
+    FailureCode,
+    Generation,
+    Request,
+    Rest,
+    Task,
+    TokenLogprob,
+)
 from strongroom.protocol.problems import Problem
 from strongroom.protocol.tensors import DType, Tensor
 
@@ -41,14 +55,14 @@ def tags(union: object) -> dict[str, list[str]]:
 
 def test_each_member_of_each_task() -> None:
     shown: dict[str, list[str]] = {}
-    for task, member, *_ in rows("The body"):
-        shown.setdefault(task.strip("`"), []).append(member.strip("`"))
+    for tasks, member, *_ in rows("The body"):
+        for task in tasks.split(", "):
+            shown.setdefault(task.strip("`"), []).append(member.strip("`"))
     assert shown == tags(Task)
 
 
-def test_the_defaults_of_a_chat() -> None:
-    [chat] = [kind for kind in get_args(Task) if kind.__struct_config__.tag == "chat"]
-    actual = {field.encode_name: field.default for field in msgspec.structs.fields(chat) if not field.required}
+def test_the_defaults_of_chats_and_completions() -> None:
+    actual = {name: getattr(Generation(), name) for name in members(Generation)}
     shown = {member.strip("`"): default for _, member, _, default in rows("The body") if default}
     assert shown == {name: "null" if value is None else str(value) for name, value in actual.items()}
 
@@ -60,9 +74,10 @@ def test_each_member_of_each_event() -> None:
         assert all(re.search(rf"\b{name}\b", shown[event]) for name in names), event
 
 
-def test_the_body_the_rest_and_a_tensor() -> None:
-    for first, kind in (("body   = {", Request), ("rest = {", Rest), ("tensor = {", Tensor)):
-        [said] = re.findall(rf"{re.escape(first)}(.*?)\}}", PAGE, re.DOTALL)
+def test_the_body_the_rest_a_tensor_and_what_is_told_of_a_token() -> None:
+    kinds = (("body   = {", Request), ("rest = {", Rest), ("tensor = {", Tensor), ("told   = {", TokenLogprob))
+    for first, kind in kinds:
+        [said] = re.findall(rf"{re.escape(first)}(.*?)[}}{{]", PAGE, re.DOTALL)
         assert re.findall(r"(?:^|,)\s*(\w+):", said) == members(kind)
 
 
@@ -108,6 +123,11 @@ LIMITS = {
     "a wrapped data key": f"1..{MAX_WRAPPED_KEY_BYTES}",
     "a receipt": f"1 to {constants.MAX_RECEIPT_BYTES:,} bytes",
     "a text": f"text   = at most {MAX_TEXT_CHARACTERS:,} characters",
+    "items": f"{canonical.MAX_ITEMS:,} items, in an answer {events.MAX_ITEMS:,}",
+    "alternatives": f"top: at most {MAX_ALTERNATIVES} of",
+    "log probabilities": f"`max_tokens` × (1 + `logprobs`) is at most {MAX_LOGPROBS:,}",
+    "a log probability": f"logprob: float, −{-LEAST_LOGPROB:,.0f} to 0",
+    "spans": f"more than {MAX_SPANS:,} spans",
     "a rest": f"by {constants.MAX_REST_MS // 86_400_000} days at most",
     "a nonce": f"{constants.NONCE_BYTES_MIN} to {constants.NONCE_BYTES_MAX} bytes",
 }
@@ -116,3 +136,13 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_each_limit_is_the_codes(name: str) -> None:
     assert LIMITS[name] in PAGE
+
+
+def test_the_series_of_the_metrics_and_their_buckets() -> None:
+    shown: dict[str, str] = {}
+    for series, numbers in rows(r"Metrics: [^\n]*"):
+        shown.update(dict.fromkeys((name.strip("`") for name in series.split(", ")), numbers))
+    assert shown.pop("answers") == ", ".join(OUTCOMES)
+    edges = {span: [float(edge) for edge in re.findall(r"[\d.]+", numbers)] for span, numbers in shown.items()}
+    assert edges == {span: list(bounds) for span, bounds in BOUNDS.items()}
+    assert f"at most {MAX_METRICS_BYTES >> 10} KiB" in PAGE

@@ -6,7 +6,8 @@ export const ascii = (text) => new TextEncoder().encode(text);
 /** All parts in one. */
 export const concat = (...parts) => joined(parts);
 
-function joined(parts) {
+/** The same of a list, which may be longer than a call has arguments. */
+export function joined(parts) {
   const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
   let at = 0;
   for (const part of parts) {

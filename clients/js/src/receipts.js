@@ -14,11 +14,11 @@ export async function receiptSalts(secret, responseSalt) {
 /** What the receipt says of the task. */
 export const requestCommitment = (salt, task) => sha256(concat(salt, encode(task)));
 
-/** What the receipt says of the answer, however it was cut: its events with their text in one, without the receipt. */
+/** What the receipt says of the answer, however it was cut: its events with their deltas in one, without the receipt. */
 export const responseCommitment = (salt, content) => sha256(concat(salt, encode(content)));
 
 /**
- * The events of a whole answer, their text in one, and its receipt (a COSE_Sign1, not verified here).
+ * The events of a whole answer, their deltas in one, and its receipt (a COSE_Sign1, not verified here).
  * Raises Malformed for anything but pieces of text, then one event that ends the answer, then the receipt.
  */
 export function splitReceipt(events) {
@@ -29,6 +29,13 @@ export function splitReceipt(events) {
   if (pieces.some(({ event }) => event !== "delta")) {
     throw new Malformed("answer: expected nothing but text before the event that ends it");
   }
-  const text = pieces.map((piece) => piece.text).join("");
-  return { content: text ? [{ event: "delta", text }, end] : [end], receipt: last.receipt };
+  return { content: [...joined(pieces), end], receipt: last.receipt };
+}
+
+/** One delta for all of them; none for an answer without text and without what is told of tokens. */
+function joined(deltas) {
+  const text = deltas.map((delta) => delta.text).join("");
+  const logprobs = deltas.flatMap((delta) => delta.logprobs ?? []);
+  if (logprobs.length > 0) return [{ event: "delta", text, logprobs }];
+  return text ? [{ event: "delta", text }] : [];
 }

@@ -4,9 +4,11 @@ import test from "node:test";
 import { unhex, vectors } from "./support.js";
 import { openEnvelope, openRequest } from "./enclave.js";
 import { hex } from "../src/bytes.js";
+import { encode } from "../src/cbor/encode.js";
+import { decodeEvents } from "../src/events.js";
 import * as strongroom from "../src/index.js";
 
-const { acceptedConfiguration, attestedKeys, chat, embed, parseEvidence, sealEnvelope, sealRequest } = strongroom;
+const { acceptedConfiguration, attestedKeys, chat, complete, embed, parseEvidence, sealEnvelope, sealRequest } = strongroom;
 const { given } = await vectors("requests-xwing");
 const CONFIGURATION = strongroom.KeyConfiguration.fromBytes(unhex(given.configuration));
 const PAIR = { configuration: CONFIGURATION, privateKey: unhex(given.seed) };
@@ -35,6 +37,22 @@ test("a reply without a body is an answer cut short", async () => {
   const headers = new Headers({ "Content-Type": sealed.mediaType });
   const { events } = strongroom.openReply({ status: 200, headers, body: null }, sealed);
   await assert.rejects(events.next(), { code: "Truncated" });
+});
+
+test("what is asked has one form: a default that is said is no other task", () => {
+  const defaults = { maxTokens: 256, temperature: 0, topP: 1, topK: 0, seed: null, stop: [], logprobs: null, schema: null };
+  assert.deepEqual(complete("a", defaults), { task: "complete", prompt: "a" });
+  assert.deepEqual(complete("a", { temperature: -0 }), { task: "complete", prompt: "a" });
+  const others = { maxTokens: 1, temperature: 1, topP: 0.5, topK: 2, seed: 0, stop: ["."], logprobs: 0, schema: "{}" };
+  assert.deepEqual(Object.keys(chat([], others)).slice(2), Object.keys(others).map(onTheWire));
+});
+
+const onTheWire = (name) => name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
+
+test("an answer may have more items than a request, not any number", () => {
+  const spans = (count) => encode([{ event: "tags", spans: Array.from({ length: count }, () => []) }]);
+  assert.equal(decodeEvents(spans(100_000))[0].spans.length, 100_000);
+  assert.throws(() => decodeEvents(spans(1 << 17)), { code: "Malformed" });
 });
 
 test("a request of a mebibyte is one", async () => {

@@ -1,13 +1,19 @@
 import { unhex } from "./support.js";
-import { chat, embed, infer } from "../src/tasks.js";
+import { chat, classify, complete, embed, infer, tag } from "../src/tasks.js";
 
 const LARGEST_SEED = 2n ** 63n - 1n;
 const TASKS = {
-  chat: ({ messages, max_tokens: maxTokens, temperature, top_p: topP, seed }) =>
-    chat(messages, { maxTokens, temperature, topP, seed: seed && LARGEST_SEED }), // JSON.parse has rounded it
+  chat: ({ messages, ...options }) => chat(messages, optionsOf(options)),
+  complete: ({ prompt, ...options }) => complete(prompt, optionsOf(options)),
   embed: ({ texts }) => embed(texts),
+  classify: ({ texts }) => classify(texts),
+  tag: ({ texts }) => tag(texts),
   infer: ({ tensors }) => infer(Object.fromEntries(Object.entries(tensors).map(tensorOf))),
 };
+
+function optionsOf({ max_tokens: maxTokens, top_p: topP, top_k: topK, seed, ...others }) {
+  return { maxTokens, topP, topK, seed: seed && LARGEST_SEED, ...others }; // JSON.parse has rounded the seed
+}
 
 function tensorOf([name, { data, ...others }]) {
   return [name, { ...others, data: unhex(data) }];

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Generic, NamedTuple, Protocol
 
@@ -16,6 +15,7 @@ from enclave.engine.errors import EngineBusy, EngineError, WrongTask
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
 from enclave.engine.tokenization import EncodedText
+from enclave.threads import running_pool
 from strongroom.protocol.payloads import Event, Task
 
 MAX_REQUESTS = 256
@@ -63,13 +63,16 @@ class BatchRunner(Generic[Part]):
         clock: Callable[[], float] = time.monotonic,
         observer: ModelObserver | None = None,
     ) -> None:
-        """A request of which no text has run `deadline_s` seconds after it came, by `clock`, gets EngineBusy."""
+        """A request of which no text has run `deadline_s` seconds after it came, by `clock`, gets EngineBusy.
+
+        Raises MemoryError when not all threads come up.
+        """
         shared = not model.depends_on_batch
         self._model = model
         self._workers = workers
         self._deadline_s, self._clock = deadline_s, clock
         self._observer = observer or ModelObserver()
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="batch")
+        self._pool = running_pool(workers, "batch")
         self._lock = threading.Lock()  # over everything below
         self._scheduler = Scheduler(max_requests=max_requests, max_texts=max_texts, shared=shared)
         self._answers = Answers(model.head)
@@ -121,8 +124,8 @@ class BatchRunner(Generic[Part]):
 
     def _wake(self) -> None:
         if self._awake < self._workers:
+            self._pool.submit(self._work)  # which waits for the lock
             self._awake += 1
-            self._pool.submit(self._work)
 
     def _work(self) -> None:
         try:

@@ -3,7 +3,6 @@
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
 from enclave.engine.cancellation import Cancelled
@@ -13,6 +12,7 @@ from enclave.engine.generation.conversation import Listener
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
+from enclave.threads import running_pool
 from strongroom.protocol.payloads import Event, Task
 
 
@@ -24,12 +24,12 @@ class SlotRunner:
     """
 
     def __init__(self, model: LanguageModel, max_queued: int, observer: ModelObserver | None = None) -> None:
-        """`max_queued` tasks may wait behind those that have a row."""
+        """`max_queued` tasks may wait behind those that have a row. Raises MemoryError when no thread comes up."""
         self._model = model
         self._batch = Batch(model.graph)
         self._limit = model.graph.rows + max_queued
         self._observer = observer or ModelObserver()
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._pool = running_pool(1, "model")
         self._lock = threading.Lock()
         self._jobs: set[Listener] = set()
         self._waiting: deque[Job] = deque()
@@ -66,11 +66,11 @@ class SlotRunner:
                 raise EngineBusy("the engine is closing; send the request to another enclave")
             if len(self._jobs) >= self._limit:
                 raise EngineBusy(f"expected at most {self._limit} requests for this model at a time; try again later")
+            if not self._working:
+                self._pool.submit(self._work)  # which waits for the lock
+                self._working = True
             self._jobs.add(job)
             self._waiting.append(job)
-            if not self._working:
-                self._working = True
-                self._pool.submit(self._work)
 
     def _work(self) -> None:
         """Steps, until nobody waits for any."""

@@ -5,7 +5,8 @@ is one above MAX_EXPANDED_ITEMS, and one that cannot be computed though everythi
 
 Not found are chains of operators that grow step by step (Concat of a value with itself, an outer product, Gather of
 many indices, loops), sizes computed by operators that `constants` does not follow, and sizes that come with a request.
-onnxruntime's own bound on folded constants and the probe meet the first two before the graph is used.
+onnxruntime's own bound on folded constants and the probe meet the first two before the graph is used; the probe also
+counts what a session keeps of constants, whoever made them.
 """
 
 import math

@@ -18,6 +18,7 @@ from strongroom.client.endpoint.streaming import StreamedReply
 from strongroom.client.errors import ClientClosed
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.session import AttestedSession
+from strongroom.client.waiting import Ended, Waiting
 from strongroom.surfaces.http import HTTPRequest, Reply
 from strongroom.surfaces.refusals import Refused
 from strongroom.surfaces.routes import refusal
@@ -74,9 +75,7 @@ class _AsyncPieces(httpx2.AsyncByteStream):
 
     def __init__(self, reply: StreamedReply, timeout_s: float | None) -> None:
         self._reply, self._timeout_s = reply, timeout_s
-        self._pieces = aiter(reply)
-        self._wait: asyncio.Timeout | None = None
-        self._closed = False
+        self._pieces, self._waiting = aiter(reply), Waiting()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (piece := await self.next()) is not None:
@@ -85,21 +84,14 @@ class _AsyncPieces(httpx2.AsyncByteStream):
     async def next(self) -> bytes | None:
         """The next bytes, or None at the end. Raises httpx2.ReadTimeout, and httpx2.ReadError when closed meanwhile."""
         try:
-            async with _read_timeout(self._timeout_s) as self._wait:
-                return await anext(self._pieces, None)
-        except httpx2.ReadTimeout:
-            if self._closed:
-                raise httpx2.ReadError("expected to read to the end, got closed before it") from None
-            raise
-        finally:
-            self._wait = None
+            async with _read_timeout(self._timeout_s):
+                return await self._waiting.of(anext(self._pieces, None))
+        except Ended:
+            raise httpx2.ReadError("expected to read to the end, got closed before it") from None
 
     async def aclose(self) -> None:
-        self._closed = True
-        if self._wait is None:
+        if not self._waiting.end():
             await self._reply.aclose()
-        elif not self._wait.expired():  # another thread or task waits for more: no longer
-            self._wait.reschedule(0)
 
 
 class _Pieces(httpx2.SyncByteStream):
@@ -135,9 +127,9 @@ async def _reply(endpoint: Endpoint, request: httpx2.Request) -> Reply | Streame
 
 
 @asynccontextmanager
-async def _read_timeout(timeout_s: float | None) -> AsyncIterator[asyncio.Timeout]:
+async def _read_timeout(timeout_s: float | None) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(timeout_s) as wait:
-            yield wait
+        async with asyncio.timeout(timeout_s):
+            yield
     except TimeoutError:
         raise httpx2.ReadTimeout(f"expected more of the answer within {timeout_s:g} s, got none") from None

@@ -1,19 +1,25 @@
-"""What people get of an answer: the text of a chat as it is, vectors and tensors as JSON."""
+"""What people get of an answer: generated text as it is, everything else as JSON."""
 
 from typing import Literal
 
 import msgspec
 
-from strongroom.client.answers import Answer, ChatAnswer, Tensors, Vectors
+from strongroom.client.answers import Answer, LabelScores, Tensors, TextAnswer, TextSpans, Vectors
 
 
 def plain(answer: Answer) -> tuple[str, Literal["txt", "json"]]:
     """The content, and the ending of its file; tensors are in base64."""
-    if isinstance(answer, ChatAnswer):
+    if isinstance(answer, TextAnswer):
         return answer.text, "txt"
-    return msgspec.json.encode(tensor_fields(answer)).decode(), "json"
+    return msgspec.json.encode(fields_of(answer)).decode(), "json"
 
 
-def tensor_fields(answer: Vectors | Tensors) -> dict[str, object]:
-    """Vectors or tensors as members of a JSON object."""
-    return {"vectors": list(answer)} if isinstance(answer, Vectors) else {"outputs": dict(answer)}
+def fields_of(answer: Vectors | LabelScores | TextSpans | Tensors) -> dict[str, object]:
+    """An answer that is no text, as members of a JSON object."""
+    if isinstance(answer, Vectors):
+        return {"vectors": list(answer)}
+    if isinstance(answer, LabelScores):
+        return {"scores": list(answer)}
+    if isinstance(answer, TextSpans):
+        return {"spans": list(answer)}
+    return {"outputs": dict(answer)}

@@ -14,7 +14,7 @@ from strongroom.client.resting.outcomes import FileOutcome, Progress, Record, un
 from strongroom.client.resting.places import alone_in, bases, make_folders
 from strongroom.client.resting.task_files import read_task
 from strongroom.client.resting.whole_files import SECRET_MODE, read_bounded, write_whole
-from strongroom.client.tasks import ChatOptions
+from strongroom.client.tasks import GenerationOptions
 from strongroom.client.tickets import MAX_TICKET_BYTES, Ticket
 from strongroom.protocol.configuration import DeploymentConfiguration, KeyEntry
 from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
@@ -34,7 +34,7 @@ def seal_files(
     single_use: bool = True,
     force: bool = False,
     progress: Progress = unheard,
-    **options: Unpack[ChatOptions],
+    **options: Unpack[GenerationOptions],
 ) -> list[Path]:
     """Seal each file, a prompt in plain text or a task in .json, into `out`, as NAME.sealed and NAME.ticket.
 
@@ -66,7 +66,7 @@ class _Sealing:
     not_after_ms: int
     single_use: bool
     force: bool
-    options: ChatOptions
+    options: GenerationOptions
 
     def outcome(self, file: Path, sealed: Path, ticket: Path) -> FileOutcome:
         try:

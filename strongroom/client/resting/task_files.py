@@ -8,7 +8,7 @@ import msgspec
 
 from strongroom.client.resting.errors import NotATask, NotText
 from strongroom.client.resting.whole_files import read_bounded
-from strongroom.client.tasks import ChatOptions, chat_task
+from strongroom.client.tasks import GenerationOptions, chat_task
 from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.payloads import InferTask, Task
@@ -18,7 +18,7 @@ _MAX_FILE_BYTES = 2 * MAX_SEALED_REQUEST_BYTES  # tensors are base64 in JSON
 T = TypeVar("T")
 
 
-def read_task(file: Path, options: ChatOptions) -> Task:
+def read_task(file: Path, options: GenerationOptions) -> Task:
     """The task in a .json file, which says everything itself; of any other, a chat with these options.
 
     Raises FileTooLarge, NotATask, NotText, InvalidArgument, OSError.

@@ -220,11 +220,12 @@ async def test_closing_an_asynchronous_stream_hangs_up(
     await asyncio.to_thread(world.run, _soon(gateway.gone))
 
 
+@pytest.mark.parametrize("timeout_s", [60, None])
 def test_a_stream_can_be_closed_while_another_thread_reads_it(
-    client: openai.OpenAI, gateway: FakeGateway, world: LoopThread
+    client: openai.OpenAI, gateway: FakeGateway, world: LoopThread, timeout_s: float | None
 ) -> None:
     gateway.faults[PATH_SEALED] = gateway.send_then_stall
-    stream = client.chat.completions.create(**ASKED, stream=True)
+    stream = client.with_options(timeout=timeout_s).chat.completions.create(**ASKED, stream=True)
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(list, stream)
         world.run(_soon(gateway.stalled))

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from enclave.engine.engine import Engine
+from enclave.engine.heap import trim
 from enclave.engine.loading import Capacity
-from enclave.engine.memory import trim
 from enclave.engine.telemetry import import_onnxruntime
 from strongroom.models.package import load_package
 

@@ -17,8 +17,11 @@ from strongroom.models.weights import random_weights
 from tests.enclave.engine.packages import Package
 from tests.real_models import real_model
 
-LIBRARIES_BYTES = 16 << 20
-"""What stays after the first model: code of onnxruntime and tokenizers on its first use, and their threads."""
+LIBRARIES_BYTES = 24 << 20
+"""What stays after the first model: code of onnxruntime and tokenizers on its first use, and their threads.
+
+Seen were 14 to 16 MiB, by where the allocator's holes are; the smallest model that could stay would be 90 MiB more.
+"""
 
 
 def measured(package: Path) -> tuple[dict[str, int], Footprint]:

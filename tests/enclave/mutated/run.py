@@ -15,7 +15,7 @@ from strongroom.simulator.operator import Operator
 from tests.enclave.mutated.cases import Cases
 from tests.enclave.mutated.log_reader import LogReader
 from tests.enclave.mutated.sealers import CANARY, EnvelopeSealer, LiveSealer, Sealer
-from tests.enclave.mutated.wire import exchanges
+from tests.enclave.mutated.wire import body_of, exchanges
 
 WARM_UP = 2000
 SEALED = 200
@@ -43,7 +43,7 @@ class Verdict:
         self.statuses[status] += 1
         self.leaks += CANARY in answer
         if status == SEALED:
-            self.sealed_sizes.add(len(answer.partition(b"\r\n\r\n")[2]))
+            self.sealed_sizes.add(len(body_of(answer)))
         else:
             self.refusals.setdefault(status, set()).add(answer)
 

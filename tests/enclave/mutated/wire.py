@@ -50,6 +50,18 @@ class Connection:
         self._buffer += data
 
 
+def body_of(answer: bytes) -> bytes:
+    """The body of an answer as it came, out of its chunks if it came in some."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" not in head.lower():
+        return body
+    pieces = []
+    while size := int(body[: (start := body.index(b"\r\n") + 2)], 16):
+        pieces.append(body[start : start + size])
+        body = body[start + size + 2 :]
+    return b"".join(pieces)
+
+
 def exchanges(path: Path, messages: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """The answer to each message."""
     connections = [Connection(path) for _ in range(CONNECTIONS)]

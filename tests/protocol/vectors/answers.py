@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tests.attestation.vectors import cbor
 from tests.protocol.vectors import tasks
@@ -13,6 +14,11 @@ Event = dict[str, object]
 
 _TENSOR = tasks.TENSOR
 EMBEDDINGS: Event = {"event": "embeddings", "vectors": _TENSOR}
+SCORES: Event = {"event": "scores", "labels": ["good", "bad"], "scores": _TENSOR}
+_SPAN = {"start": 4, "end": 10, "label": "place", "score": 0.5}
+TAGS: Event = {"event": "tags", "spans": [[], [_SPAN]]}
+_ALTERNATIVE = {"token": b"", "logprob": -9999.0}
+_TOKEN = {"token": b"\xf0\x9f", "logprob": -0.5, "top": [_ALTERNATIVE]}
 OUTPUTS: Event = {"event": "outputs", "tensors": {"logits": _TENSOR, "__proto__": _TENSOR}}
 FAILURE: Event = {"event": "failure", "code": "expired", "detail": "Seal again.", "model": None}
 NAMED_FAILURE: Event = FAILURE | {"code": "unknown-model", "model": "smollm2-135m"}
@@ -28,6 +34,11 @@ def delta(text: str) -> Event:
     return {"event": "delta", "text": text}
 
 
+def told(text: str, *tokens: object) -> Event:
+    """A piece of text and what is told of tokens."""
+    return delta(text) | {"logprobs": list(tokens)}
+
+
 def whole(receipt: bytes) -> list[Event]:
     """The chat's answer in one."""
     return [delta("".join(TEXT)), END, receipt_event(receipt)]
@@ -38,11 +49,14 @@ def streamed(receipt: bytes) -> list[list[Event]]:
     return [*([delta(piece)] for piece in TEXT), [END, receipt_event(receipt)]]
 
 
-def content(events: Sequence[Event]) -> bytes:
-    """What a receipt commits to: text joined, receipt left out."""
-    text = "".join(str(event["text"]) for event in events if event["event"] == "delta")
+def content(events: Sequence[dict[str, Any]]) -> bytes:
+    """What a receipt commits to: deltas joined, receipt left out."""
+    deltas = [event for event in events if event["event"] == "delta"]
     others = [event for event in events if event["event"] not in ("delta", "receipt")]
-    return canonical([delta(text), *others] if text else others)
+    text = "".join(str(event["text"]) for event in deltas)
+    tokens = [token for event in deltas for token in event.get("logprobs", ())]
+    said = [told(text, *tokens)] if tokens else [delta(text)] if text else []
+    return canonical([*said, *others])
 
 
 def salts() -> dict[str, bytes]:
@@ -65,11 +79,24 @@ def sound_wholes(receipt: bytes) -> Iterator[tuple[str, str, list[Event]]]:
     last = receipt_event(receipt)
     yield "chat", "text, its end, the receipt", whole(receipt)
     yield "chat-without-text", "an end without text", [END | {"completion_tokens": 0}, last]
+    yield "logprobs", "what is told of tokens, the last without text", [*_tokens_told(), END, last]
     yield "embeddings", "embeddings", [EMBEDDINGS, last]
+    yield "scores", "scores by label", [SCORES, last]
+    yield "tags", "labelled spans", [TAGS, last]
     yield "outputs", "tensors, one of them named `__proto__`", [OUTPUTS, last]
     yield "failure", "a failure", [FAILURE, last]
     yield "failure-model", "a failure that names a model", [NAMED_FAILURE, last]
     yield "failure-after-text", "text, then a failure", [delta("The"), FAILURE | {"code": "internal"}, last]
+
+
+def _tokens_told() -> list[Event]:
+    tokens = [_TOKEN | {"token": token} for token in (b"The", b"\xf0\x9f", b"\x99\x82")]
+    return [
+        told("The", tokens[0]),
+        told("", tokens[1]),
+        told("🙂", tokens[2] | {"top": [_ALTERNATIVE] * 20}),
+        delta("!"),
+    ]
 
 
 def refused(receipt: bytes) -> Iterator[tuple[str, str, bytes, str]]:
@@ -116,6 +143,15 @@ def _events(receipt: bytes) -> dict[str, tuple[str, object]]:
         "unknown-field": ("an unknown field", delta("x") | {"index": 0}),
         "no-text": ("a delta without text", {"event": "delta"}),
         "text-bytes": ("text of bytes", delta("x") | {"text": b"x"}),
+        "logprobs-null": ("a default written out", delta("x") | {"logprobs": None}),
+        "logprobs-none": ("nothing told of tokens", told("x")),
+        "token-text": ("a token of text", told("x", _TOKEN | {"token": "x"})),
+        "token-field": ("an unknown field of a token", told("x", _TOKEN | {"id": 1})),
+        "logprob-positive": ("a probability above 1", told("x", _TOKEN | {"logprob": 0.5})),
+        "logprob-nan": ("a log probability of NaN", told("x", _TOKEN | {"logprob": float("nan")})),
+        "logprob-infinite": ("a log probability of -infinity", told("x", _TOKEN | {"logprob": float("-inf")})),
+        "logprob-integer": ("a log probability as an integer", told("x", _TOKEN | {"logprob": 0})),
+        "21-alternatives": ("21 alternatives", told("x", _TOKEN | {"top": [_ALTERNATIVE] * 21})),
     }
     ends: dict[str, tuple[str, object]] = {
         "unknown-event": ("an unknown event", {"event": "thought", "text": "x"}),
@@ -125,6 +161,12 @@ def _events(receipt: bytes) -> dict[str, tuple[str, object]]:
         "unknown-failure": ("an unknown failure", FAILURE | {"code": "tired"}),
         "failure-detail": ("a detail of 513 characters", FAILURE | {"detail": "x" * 513}),
         "failure-model": ("a model id that is none", FAILURE | {"model": "../etc"}),
+        "no-labels": ("scores without labels", SCORES | {"labels": []}),
+        "label-of-257": ("a label of 257 characters", SCORES | {"labels": ["x" * 257]}),
+        "span-negative": ("a span that begins at -1", TAGS | {"spans": [[_SPAN | {"start": -1}]]}),
+        "span-score": ("a score above 1", TAGS | {"spans": [[_SPAN | {"score": 1.5}]]}),
+        "span-field": ("an unknown field of a span", TAGS | {"spans": [[_SPAN | {"word": "x"}]]}),
+        "spans-not-by-text": ("spans of no text", TAGS | {"spans": [_SPAN]}),
         "tensor-dtype": ("an unknown dtype", EMBEDDINGS | {"vectors": _TENSOR | {"dtype": "complex64"}}),
         "tensor-shape": ("a negative dimension", EMBEDDINGS | {"vectors": _TENSOR | {"shape": [-1]}}),
         "tensor-dimension": ("a dimension above 2^31", EMBEDDINGS | {"vectors": _TENSOR | {"shape": [(1 << 31) + 1]}}),

@@ -57,8 +57,11 @@ def _group(name: str, pair: KeyPair, vectors: list[Vector]) -> Group:
 def _accepted(pair: KeyPair) -> list[Vector]:
     asked = {
         "chat": ("a chat, sampled, whole answer", tasks.asked()),
-        "chat-streamed": ("a chat, greedy, streamed answer", tasks.asked(tasks.GREEDY, stream=True)),
+        "chat-streamed": ("a chat with all defaults, streamed answer", tasks.asked(tasks.PLAIN, stream=True)),
+        "complete": ("a text to continue, with all options", tasks.asked(tasks.COMPLETE)),
         "embed": ("texts to embed, one of them empty", tasks.asked(tasks.EMBED)),
+        "classify": ("texts to score", tasks.asked(tasks.CLASSIFY)),
+        "tag": ("texts to find spans in", tasks.asked(tasks.TAG)),
         "infer": ("tensors, one of them named `__proto__`", tasks.asked(tasks.INFER)),
         "bucket-full": ("a body that fills the bucket of 1 KiB", _of_size(1020)),
         "bucket-next": ("a body one byte longer: 2 KiB", _of_size(1021)),

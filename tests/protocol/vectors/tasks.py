@@ -18,11 +18,23 @@ CHAT = {
     ],
     "max_tokens": 64,
     "temperature": 0.7,
-    "top_p": 1.0,
     "seed": (1 << 63) - 1,
 }
-GREEDY = CHAT | {"messages": [{"role": "user", "content": ""}], "temperature": 0.0, "top_p": 0.5, "seed": None}
+PLAIN = {"task": "chat", "messages": [{"role": "user", "content": ""}]}
+COMPLETE = {
+    "task": "complete",
+    "prompt": "A strongroom is",
+    "max_tokens": 1,
+    "temperature": 1.0,
+    "top_p": 0.5,
+    "top_k": 65_536,
+    "seed": 0,
+    "stop": [".", "🙂" * 64],
+    "logprobs": 0,
+    "schema": '{"type": "null"}',
+}
 EMBED = {"task": "embed", "texts": ["", "one", "two\n"]}
+CLASSIFY, TAG = EMBED | {"task": "classify"}, EMBED | {"task": "tag"}
 TENSOR = {"dtype": "float32", "shape": [1, 2], "data": bytes.fromhex("0000803f000000c0")}
 INFER = {"task": "infer", "tensors": {"x": TENSOR, "__proto__": TENSOR | {"dtype": "int64", "shape": [1]}}}
 
@@ -62,10 +74,10 @@ def _padding() -> list[Inner]:
 
 
 def _encoding() -> list[Inner]:
-    body = canonical(asked(GREEDY))
+    body = canonical(asked(PLAIN))
     secret = cbor.encode("secret") + cbor.encode(SECRET)
     stream = cbor.encode("stream") + b"\xf4"
-    task = cbor.encode("task") + canonical(GREEDY)
+    task = cbor.encode("task") + canonical(PLAIN)
     wrong = {
         "body-empty": ("no body", b""),
         "body-trailing": ("a byte behind the body", body + b"\0"),
@@ -95,12 +107,9 @@ def _fields() -> list[Inner]:
         "stream-number": ("stream 0", asked() | {"stream": 0}),
         "unknown-field": ("an unknown field", asked(more=True)),
         "unknown-task": ("an unknown task", asked({"task": "train"})),
-        "unknown-task-field": ("an unknown field of a task", asked(CHAT | {"stop": []})),
-        "no-defaults": (
-            "a default left out: another encoding of the task",
-            asked({"task": "chat", "messages": [user]}),
-        ),
-        "float-as-integer": ("temperature 0 as an integer", asked(GREEDY | {"temperature": 0})),
+        "unknown-task-field": ("an unknown field of a task", asked(CHAT | {"best_of": 1})),
+        **_defaults(),
+        "float-as-integer": ("temperature 1 as an integer", asked(CHAT | {"temperature": 1})),
         "no-message": ("no message", asked(CHAT | {"messages": []})),
         "65-messages": ("65 messages", asked(CHAT | {"messages": [user] * 65})),
         "unknown-role": ("an unknown role", asked(CHAT | {"messages": [user | {"role": "tool"}]})),
@@ -109,8 +118,36 @@ def _fields() -> list[Inner]:
         "temperature-3": ("temperature 3", asked(CHAT | {"temperature": 3.0})),
         "top-p-0": ("top_p 0", asked(CHAT | {"top_p": 0.0})),
         "seed-2-63": ("seed 2^63", asked(CHAT | {"seed": 1 << 63})),
+        "top-k-negative": ("top_k -1", asked(CHAT | {"top_k": -1})),
+        "nine-stops": ("nine stop strings", asked(CHAT | {"stop": ["x"] * 9})),
+        "stop-empty": ("an empty stop string", asked(CHAT | {"stop": [""]})),
+        "stop-of-65": ("a stop string of 65 characters", asked(CHAT | {"stop": ["🙂" * 65]})),
+        "logprobs-21": ("21 alternatives", asked(CHAT | {"logprobs": 21})),
+        "logprobs-in-all": ("16,385 log probabilities", asked(CHAT | {"max_tokens": 16_385, "logprobs": 0})),
+        "schema-of-one": ("a schema of one character", asked(CHAT | {"schema": "1"})),
+        "schema-too-long": ("a schema of 16,385 characters", asked(CHAT | {"schema": " " * 16_385})),
+        "schema-no-text": ("a schema that is no text", asked(CHAT | {"schema": {}})),
+        "no-prompt": ("an empty text to continue", asked(COMPLETE | {"prompt": ""})),
         "no-text": ("nothing to embed", asked(EMBED | {"texts": []})),
         "unknown-dtype": ("an unknown dtype", asked(INFER | {"tensors": {"x": TENSOR | {"dtype": "complex64"}}})),
         "nine-dimensions": ("nine dimensions", asked(INFER | {"tensors": {"x": TENSOR | {"shape": [1] * 9}}})),
     }
     return [Inner(slug, title, padded(canonical(value)), "fields") for slug, (title, value) in wrong.items()]
+
+
+def _defaults() -> dict[str, tuple[str, object]]:
+    """Each of them another encoding of the same task."""
+    defaults: dict[str, object] = {
+        "max_tokens": 256,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "seed": None,
+        "stop": [],
+        "logprobs": None,
+        "schema": None,
+    }
+    return {
+        f"default-{name.replace('_', '-')}": (f"the default of {name} written out", asked(PLAIN | {name: value}))
+        for name, value in defaults.items()
+    }

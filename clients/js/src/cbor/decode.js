@@ -14,9 +14,9 @@ const NULL = 22;
  * What was decoded is encoded again and compared, so that strictness needs no second grammar; only what bounds the work
  * is judged on the way.
  */
-export function decode(data, what) {
+export function decode(data, what, maxItems = MAX_ITEMS) {
   const reader = new Reader(data, what);
-  const value = new Decoder(reader).item(0);
+  const value = new Decoder(reader, maxItems).item(0);
   reader.end();
   if (!equal(encode(value), data)) throw new Malformed(`${what}: expected the canonical encoding`);
   return value;
@@ -25,12 +25,13 @@ export function decode(data, what) {
 class Decoder {
   #items = 0;
 
-  constructor(reader) {
+  constructor(reader, maxItems) {
     this.reader = reader;
+    this.maxItems = maxItems;
   }
 
   item(depth) {
-    if (++this.#items > MAX_ITEMS) this.reader.refuse(`at most ${MAX_ITEMS} CBOR items`);
+    if (++this.#items > this.maxItems) this.reader.refuse(`at most ${this.maxItems} CBOR items`);
     if (depth > MAX_DEPTH) this.reader.refuse(`at most ${MAX_DEPTH} levels`);
     const initial = this.reader.integer(1);
     const [major, size] = [initial >> 5, initial & 0x1f];

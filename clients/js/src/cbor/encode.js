@@ -3,7 +3,7 @@
 // Our own, because the libraries that are kept (cborg among them) cannot tell 1.0 from 1, which the commitments of
 // receipts do, and bound neither items nor depth.
 
-import { concat, uint } from "../bytes.js";
+import { concat, joined, uint } from "../bytes.js";
 
 /** A CBOR float: JavaScript's own numbers do not tell 1.0 from 1. */
 export class Float {
@@ -31,7 +31,7 @@ export function encode(value) {
   if (Number.isSafeInteger(value) || typeof value === "bigint") return encodeInteger(BigInt(value));
   if (value instanceof Float) return encodeFloat(value.value);
   if (value instanceof Uint8Array) return concat(head(BYTES, value.length), value);
-  if (Array.isArray(value)) return concat(head(LIST, value.length), ...value.map(encode));
+  if (Array.isArray(value)) return joined([head(LIST, value.length), ...value.map(encode)]);
   if (typeof value === "object") return encodeMap(value);
   throw new TypeError("expected a value that the protocol has, and Float for numbers that are no integers");
 }
@@ -56,7 +56,7 @@ function encodeText(text) {
 function encodeMap(map) {
   const entries = Object.entries(map).map(([key, value]) => [encodeText(key), encode(value)]);
   entries.sort(([a], [b]) => compare(a, b)); // the length is in the head: the shorter key comes first
-  return concat(head(MAP, entries.length), ...entries.flat());
+  return joined([head(MAP, entries.length), ...entries.flat()]);
 }
 
 function compare(a, b) {
