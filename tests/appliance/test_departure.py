@@ -1,5 +1,6 @@
 """A caller who goes away, through the whole path: client, gateway, enclave, and its slot free within one step."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,10 +38,18 @@ async def served(caller: Caller, folder: Path) -> AsyncIterator[Gateway]:
 
 
 async def begun(gateway: Gateway, message: bytes) -> aiohttp.ClientResponse:
-    """A sealed stream whose head is here."""
+    """A sealed answer whose head is here."""
     response = await gateway.session.post(gateway.url + "/v1/sealed", data=message, headers=SEALED)
     assert response.status == 200
     return response
+
+
+async def leave(asked: asyncio.Task[aiohttp.ClientResponse]) -> None:
+    """Hang up: before the head of a whole answer, which comes with its end, or in the midst of a stream."""
+    if asked.done():
+        (await asked).close()
+    else:
+        asked.cancel()
 
 
 def runner_of(caller: Caller) -> SlotRunner:
@@ -56,12 +65,12 @@ async def test_a_caller_who_leaves_frees_its_slot_within_one_step(
     steps, runner = Steps(monkeypatch), runner_of(caller)
     room = runner.room
     async with served(caller, tmp_path) as gateway:
-        response = await begun(gateway, caller.seal(LONG, stream=stream))
+        asked = asyncio.create_task(begun(gateway, caller.seal(LONG, stream=stream)))
         steps.open(3)
         await eventually(lambda: len(steps.rows) == 3)
         [job] = runner._jobs
         assert runner.room == room - 1
-        response.close()
+        await leave(asked)
         await eventually(lambda: job.cancellation.cancelled)
         steps.open(1)
         await eventually(lambda: runner.room == room)
