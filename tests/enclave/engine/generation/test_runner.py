@@ -124,8 +124,9 @@ async def test_who_leaves_the_queue_is_forgotten(runner: SlotRunner, steps: Step
 
 async def test_who_leaves_the_queue_frees_the_place_while_all_rows_are_taken(runner: SlotRunner, steps: Steps) -> None:
     streams = [await begun(runner.run(ENDLESS)) for _ in range(4)]
-    steps.open(20)
     streams[3].cancel()
+    await asyncio.gather(streams[3], return_exceptions=True)
+    steps.open(20)
     for _ in range(1000):
         if runner.room:
             break
