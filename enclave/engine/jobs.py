@@ -3,10 +3,20 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from typing import Protocol
 
 from enclave.engine.cancellation import Cancellation
 from enclave.engine.errors import EngineError
 from strongroom.protocol.payloads import Event, Task
+
+
+class Listener(Protocol):
+    """Who asked: a Job, or a test."""
+
+    cancellation: Cancellation
+
+    def send(self, item: Event | EngineError | None) -> None:
+        """Take an event, or last the error or None that ends them; never blocks."""
 
 
 class Job:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from enclave.asgi import Message, Receive, Send
+from enclave.asgi import Receive, Send
 
 
 async def stream(pieces: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
@@ -25,20 +25,18 @@ async def whole(pieces: AsyncGenerator[bytes, None], receive: Receive) -> bytes 
 @asynccontextmanager
 async def _until_gone(receive: Receive) -> AsyncIterator[None]:
     """Run the block to its end, or leave it at what it waits for when the peer goes away."""
-    gone, watch = asyncio.ensure_future(receive()), asyncio.timeout(None)
-
-    def leave(_: asyncio.Future[Message]) -> None:
-        if gone in watched:
-            watch.reschedule(asyncio.get_running_loop().time())
-
-    watched = {gone}
-    gone.add_done_callback(leave)
+    presence = asyncio.timeout(None)
+    watch = asyncio.create_task(_expire_at_departure(receive, presence))
     try:
-        async with watch:
+        async with presence:
             yield
     except TimeoutError:
-        if not watch.expired():
+        if not presence.expired():
             raise
     finally:
-        watched.clear()
-        gone.cancel()
+        watch.cancel()
+
+
+async def _expire_at_departure(receive: Receive, presence: asyncio.Timeout) -> None:
+    await receive()  # the request is whole: nothing but its sender's departure can come
+    presence.reschedule(asyncio.get_running_loop().time())

@@ -28,6 +28,7 @@ from strongroom.protocol.payloads import (
     TokenLogprob,
 )
 from strongroom.protocol.tensors import Tensor
+from tests.protocol.vectors.tasks import DEFAULTS
 
 REQUEST = Request(secret=b"s" * 32, stream=True, task=ChatTask(messages=[Message("user", "hi")], temperature=0.5))
 ENCODED = canonical.encode(REQUEST)
@@ -107,18 +108,6 @@ def test_nothing_is_allocated_for_a_length_of_2_to_the_32(monkeypatch: pytest.Mo
 
 def encoded_with(task: dict[str, object]) -> bytes:
     return cbor2.dumps({"secret": b"s" * 32, "stream": True, "task": task}, canonical=True)
-
-
-DEFAULTS: dict[str, object] = {
-    "max_tokens": 256,
-    "temperature": 0.0,
-    "top_p": 1.0,
-    "top_k": 0,
-    "seed": None,
-    "stop": [],
-    "logprobs": None,
-    "schema": None,
-}
 
 
 @pytest.mark.parametrize("name", DEFAULTS)

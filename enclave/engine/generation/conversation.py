@@ -1,27 +1,18 @@
 """One answer under way: what it has read, what it says next, who listens."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from enclave.engine.cancellation import Cancellation, Cancelled
+from enclave.engine.cancellation import Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.generation.answer import Answer
 from enclave.engine.generation.constraint import Constraint
 from enclave.engine.generation.logprobs import token_logprob
 from enclave.engine.generation.sampling import Sampler
-from strongroom.protocol.payloads import Event, Generation, GenerationEnd, TextDelta, TokenLogprob
-
-
-class Listener(Protocol):
-    """Who asked: jobs.Job, or a test."""
-
-    cancellation: Cancellation
-
-    def send(self, item: Event | EngineError | None) -> None:
-        """Take an event, or last the error or None that ends them; never blocks."""
+from enclave.engine.jobs import Listener
+from strongroom.protocol.payloads import Generation, GenerationEnd, TextDelta, TokenLogprob
 
 
 class Conversation:

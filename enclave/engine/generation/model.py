@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 from enclave.engine.errors import ModelRejected, WrongTask
 from enclave.engine.generation.answer import Answer
 from enclave.engine.generation.constraint import Constraints
-from enclave.engine.generation.conversation import Conversation, Listener
+from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.graph import DecoderGraph
 from enclave.engine.generation.kv_cache import row_bytes
 from enclave.engine.generation.prompts import PromptEncoder
 from enclave.engine.generation.templates import ChatTemplate
 from enclave.engine.generation.trial import require_appending, takes_rows_together
+from enclave.engine.jobs import Listener
 from enclave.engine.quantization import quantizes_dynamically
 from enclave.engine.sessions import open_session
 from enclave.engine.tokenization import Tokenizer

@@ -1,76 +1,35 @@
 """The runner of language models: one thread that steps all conversations, a bounded queue in front of it."""
 
-import threading
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from enclave.engine.cancellation import Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.generation.batch import Batch
-from enclave.engine.generation.conversation import Listener
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
-from enclave.threads import running_pool
-from strongroom.protocol.payloads import Event, Task
+from enclave.engine.thread_runner import ThreadRunner
 
 
-class SlotRunner:
+class SlotRunner(ThreadRunner):
     """Runs the chats of one model side by side, as many as it has rows; the others wait in the order they came.
 
-    The thread never waits for a reader, so a slow client holds up nobody; what waits for it is bounded by its
-    max_tokens.
+    Once a task has a row, `run` raises its WrongTask, InvalidRequest, TooLong or InferenceFailed.
     """
 
     def __init__(self, model: LanguageModel, max_queued: int, observer: ModelObserver | None = None) -> None:
         """`max_queued` tasks may wait behind those that have a row. Raises MemoryError when no thread comes up."""
+        super().__init__(model.graph.rows + max_queued, observer)
         self._model = model
         self._batch = Batch(model.graph)
-        self._limit = model.graph.rows + max_queued
-        self._observer = observer or ModelObserver()
-        self._pool = running_pool(1, "model")
-        self._lock = threading.Lock()
-        self._jobs: set[Listener] = set()
         self._waiting: deque[Job] = deque()
         self._working = False
-        self._closed = False
 
-    @property
-    def room(self) -> int:
-        """How many more tasks may run or wait; one that was cancelled counts until the next step."""
-        return 0 if self._closed else self._limit - len(self._jobs)
-
-    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
-        """The events of the task; closing this generator cancels it.
-
-        Raises EngineBusy, and WrongTask, InvalidRequest, TooLong or InferenceFailed when it has a row.
-        """
-        job = Job(task)
-        self._admit(job)
-        async with aclosing(job.events()) as events:
-            async for event in events:
-                yield event
-
-    def close(self) -> None:
-        """Cancel all tasks and wait for the thread: at most one step of the model."""
-        with self._lock:
-            self._closed = True
-            for job in self._jobs:
-                job.cancellation.cancel()
-        self._pool.shutdown()
-
-    def _admit(self, job: Job) -> None:
-        with self._lock:
-            if self._closed:
-                raise EngineBusy("the engine is closing; send the request to another enclave")
-            if len(self._jobs) >= self._limit:
-                raise EngineBusy(f"expected at most {self._limit} requests for this model at a time; try again later")
-            if not self._working:
-                self._pool.submit(self._work)  # which waits for the lock
-                self._working = True
-            self._jobs.add(job)
-            self._waiting.append(job)
+    def _enqueue(self, job: Job) -> None:
+        if not self._working:
+            self._pool.submit(self._work)
+            self._working = True
+        self._waiting.append(job)
 
     def _work(self) -> None:
         """Steps, until nobody waits for any."""
@@ -125,11 +84,6 @@ class SlotRunner:
             self._end(job, error)
         except BaseException as error:  # also the panics of native libraries, which are no Exceptions
             self._end(job, InferenceFailed(f"expected the tokenizer to finish, got {type(error).__name__}"))
-
-    def _end(self, listener: Listener, failure: EngineError | None) -> None:
-        with self._lock:
-            self._jobs.remove(listener)
-        listener.send(failure)
 
 
 def _has_left(job: Job) -> bool:

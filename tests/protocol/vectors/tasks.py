@@ -135,19 +135,22 @@ def _fields() -> list[Inner]:
     return [Inner(slug, title, padded(canonical(value)), "fields") for slug, (title, value) in wrong.items()]
 
 
+DEFAULTS: dict[str, object] = {
+    "max_tokens": 256,
+    "temperature": 0.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "seed": None,
+    "stop": [],
+    "logprobs": None,
+    "schema": None,
+}
+"""Of a generation, each member with the value it has when it is left out."""
+
+
 def _defaults() -> dict[str, tuple[str, object]]:
     """Each of them another encoding of the same task."""
-    defaults: dict[str, object] = {
-        "max_tokens": 256,
-        "temperature": 0.0,
-        "top_p": 1.0,
-        "top_k": 0,
-        "seed": None,
-        "stop": [],
-        "logprobs": None,
-        "schema": None,
-    }
     return {
         f"default-{name.replace('_', '-')}": (f"the default of {name} written out", asked(PLAIN | {name: value}))
-        for name, value in defaults.items()
+        for name, value in DEFAULTS.items()
     }

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from enclave.engine.errors import EngineBusy, InferenceFailed, TooLong, WrongTask
-from enclave.engine.generation.conversation import Conversation, Listener
+from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.generation.prompts import PromptEncoder
 from enclave.engine.generation.rows import Rows
 from enclave.engine.generation.runner import SlotRunner
+from enclave.engine.jobs import Listener
 from strongroom.protocol.payloads import ChatTask, EmbedTask, Event, Message, Task
 from tests.enclave.engine.generation.harness import HELLO, LONG, answer, assert_clean, load
 from tests.enclave.engine.generation.steps import Steps

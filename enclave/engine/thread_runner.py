@@ -1,0 +1,69 @@
+"""What the runners with one thread share: a bounded number of tasks, of which each is told how it ended."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from enclave.engine.errors import EngineBusy, EngineError
+from enclave.engine.jobs import Job, Listener
+from enclave.engine.observation import ModelObserver
+from enclave.threads import running_pool
+from strongroom.protocol.payloads import Event, Task
+
+
+class ThreadRunner(ABC):
+    """One thread for one model, and a bounded queue in front of it.
+
+    The thread never waits for a reader, so a slow client holds up nobody; what waits for it is bounded by its
+    max_tokens.
+    """
+
+    def __init__(self, limit: int, observer: ModelObserver | None) -> None:
+        """`limit` tasks may run or wait. Raises MemoryError when no thread comes up."""
+        self._limit = limit
+        self._observer = observer or ModelObserver()
+        self._pool = running_pool(1, "model")
+        self._lock = threading.Lock()
+        self._jobs: set[Listener] = set()
+        self._closed = False
+
+    @property
+    def room(self) -> int:
+        """How many more tasks may run or wait; one that was cancelled counts until the thread comes to it."""
+        return 0 if self._closed else self._limit - len(self._jobs)
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """The events of the task; closing this generator cancels it. Raises EngineBusy and the model's EngineErrors."""
+        job = Job(task)
+        self._admit(job)
+        async with aclosing(job.events()) as events:
+            async for event in events:
+                yield event
+
+    def close(self) -> None:
+        """Cancel all tasks and wait for the thread: at most one step of the model."""
+        with self._lock:
+            self._closed = True
+            for job in self._jobs:
+                job.cancellation.cancel()
+        self._pool.shutdown()
+
+    def _admit(self, job: Job) -> None:
+        with self._lock:
+            if self._closed:
+                raise EngineBusy("the engine is closing; send the request to another enclave")
+            if len(self._jobs) >= self._limit:
+                raise EngineBusy(f"expected at most {self._limit} requests for this model at a time; try again later")
+            self._enqueue(job)
+            self._jobs.add(job)
+
+    @abstractmethod
+    def _enqueue(self, job: Job) -> None:
+        """See to it that the thread comes to the job; the lock is held, so it waits. What this raises, it refuses."""
+
+    def _end(self, listener: Listener, failure: EngineError | None) -> None:
+        """Give the place back, and say so, or why."""
+        with self._lock:
+            self._jobs.remove(listener)
+        listener.send(failure)
