@@ -12,7 +12,7 @@ from benchmarks.serving.figures import Row, Side
 from benchmarks.serving.judging import Tally
 from benchmarks.serving.orders import Pairs, Report, Texts
 from benchmarks.serving.plan import Plan
-from benchmarks.serving.raw_texts import Make, Race, Setting, Speed
+from benchmarks.serving.raw_orders import Make, Race, Setting, Speed
 from benchmarks.serving.servers import EMBEDDING_PEERS, Peers, Server, plain_fastapi
 from benchmarks.serving.workers import Worker
 

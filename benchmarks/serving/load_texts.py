@@ -16,7 +16,7 @@ from benchmarks.serving.cpu import Meter
 from benchmarks.serving.crowd import Ask, closing_all, gather
 from benchmarks.serving.judging import Court, VectorJudge
 from benchmarks.serving.orders import Pairs, Report, Texts
-from benchmarks.serving.raw_texts import EXPECTED, TEXTS
+from benchmarks.serving.raw_orders import EXPECTED, TEXTS
 from benchmarks.serving.targets import Embedder, embedder
 
 

@@ -10,30 +10,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
-from benchmarks.serving.decoder_loop import DecoderLoop, Tokens
+from benchmarks.serving.decoder_loop import DecoderLoop
+from benchmarks.serving.raw_orders import Answers, Generate
 from benchmarks.serving.workers import obey
 
 THREADS = 2
-
-
-class Generate(msgspec.Struct, frozen=True):
-    """The likeliest `new` tokens after each prompt, with `rows` rows at a time."""
-
-    prompts: list[Tokens]
-    new: int
-    rows: int
-
-
-class Answers(msgspec.Struct, frozen=True):
-    """The tokens, and what they took."""
-
-    tokens: list[Tokens]
-    seconds: float
-    cpu_s: float
-    first_s: float
-    """From the beginning until the first rows have their first token."""
 
 
 class Raw:

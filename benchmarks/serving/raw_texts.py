@@ -14,49 +14,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from benchmarks.peers.encoder import Encoder
 from benchmarks.serving.questions import texts_of
+from benchmarks.serving.raw_orders import EXPECTED, TEXTS, Make, Race, Setting, Speed
 from benchmarks.serving.workers import obey
-
-TEXTS, EXPECTED = "texts.json", "expected.npy"
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """How raw onnxruntime is used: one session for each thread, so many threads of its own for each, a batch."""
-
-    sessions: int
-    threads: int
-    batch: int
-    arena: bool
-
-    def __str__(self) -> str:
-        arena = "with" if self.arena else "without"
-        return f"{self.sessions} x {self.threads} threads, batches of {self.batch}, {arena} arena"
-
-
-class Make(msgspec.Struct, frozen=True, tag=True):
-    """Write `number` texts of `tokens` tokens and their vectors into `folder`; the texts are raced from then on."""
-
-    tokens: int
-    number: int
-    folder: str
-
-
-class Race(msgspec.Struct, frozen=True, tag=True):
-    """Run for so long."""
-
-    setting: Setting
-    seconds: float
-
-
-class Speed(msgspec.Struct, frozen=True):
-    """How fast that was; nothing after Make."""
-
-    per_s: float = 0.0
-    cpu_ms: float = 0.0
 
 
 class Raw:

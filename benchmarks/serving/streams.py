@@ -11,7 +11,7 @@ from benchmarks.serving.judging import Tally
 from benchmarks.serving.orders import Report, Streams, Unbatched
 from benchmarks.serving.plan import Plan
 from benchmarks.serving.prompts import Prompt, Prompts
-from benchmarks.serving.raw_streams import Answers, Generate
+from benchmarks.serving.raw_orders import Answers, Generate
 from benchmarks.serving.servers import Peers, Server, unbatched
 from benchmarks.serving.targets import Plain, Sealed
 from benchmarks.serving.workers import Worker

@@ -36,6 +36,13 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return package(tmp_path_factory.mktemp("models"), "tiny-decoder")
 
 
+def test_the_measurement_itself_has_no_onnxruntime() -> None:
+    """Only its helpers have: what it opens last, to compare the builds, wants the telemetry off before."""
+    code = "import sys, benchmarks.serving.measure; sys.exit('onnxruntime' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
 def test_texts_are_all_different_of_one_length_and_the_same_in_every_run(encoder: Path) -> None:
     running = Encoder(encoder, 1)
     texts = texts_of(32, 20, lambda text: len(running.tokens(text)))
