@@ -45,8 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
         # FastAPI's own looks at each request for somebody to tell, and an environment variable can name one.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    add_sealed_route(app, gateway.router)
-    app.include_router(statement_routes(gateway.fleet))
+    add_sealed_route(app, gateway.router, gateway.uploads)
+    app.include_router(statement_routes(gateway.fleet, gateway.questions))
     app.include_router(operator_routes(app, gateway.fleet, gateway.trust, gateway.metrics))
     install_handlers(app)
     # The last one added is the outermost.

@@ -24,6 +24,8 @@ from parent.trust import Trust
 from parent.turns import Turns
 from strongroom.protocol.errors import ProtocolError
 
+MAX_QUESTIONS = 8
+"""Clients' questions other than sealed requests, at a time."""
 _PROBE_EXCHANGES = 4
 """Readiness, a look at the keys, the metrics, and the audit log."""
 _PROBE_TIMEOUT_S = 10.0
@@ -41,8 +43,10 @@ class Enclave:
         self.number = number
         self.link = EnclaveLink(addresses.api, timeout_s=limits.enclave_timeout_s, max_exchanges=limits.max_exchanges)
         self.turns = Turns(_places(settings), max_waiting=limits.max_waiting, patience_s=limits.turn_timeout_s)
-        # A way of its own: clients that fill the link say nothing about the enclave.
+        # Ways of their own: questions, which cost nothing to ask, keep no sealed request out; and clients that fill
+        # either link say nothing about the enclave.
         probe_timeout_s = min(limits.enclave_timeout_s, _PROBE_TIMEOUT_S)
+        self.questions = EnclaveLink(addresses.api, timeout_s=probe_timeout_s, max_exchanges=MAX_QUESTIONS)
         self._probe = EnclaveLink(addresses.api, timeout_s=probe_timeout_s, max_exchanges=_PROBE_EXCHANGES)
         self.readiness = Readiness(self._probe, trust, now_ms=now_ms, monotonic_s=time.monotonic)
         self.keeper = None if ledger is None else AuditKeeper(self._probe, ledger, str(addresses.api), number)
@@ -70,7 +74,7 @@ class Enclave:
 
     async def evidence(self, suffix: str) -> bytes:
         """Evidence for a client (see fetch_evidence); its keys are noted. Raises EnclaveError, EnclaveProblem."""
-        data = await fetch_evidence(self.link, suffix)
+        data = await fetch_evidence(self.questions, suffix)
         self._note(data)
         return data
 
@@ -88,8 +92,8 @@ class Enclave:
     async def opened(self) -> AsyncIterator[None]:
         """Open the links and keep the background work going beside the block."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.link)
-            await stack.enter_async_context(self._probe)
+            for link in (self.link, self.questions, self._probe):
+                await stack.enter_async_context(link)
             await stack.enter_async_context(background("readiness", self.readiness.run()))
             await stack.enter_async_context(background("metrics", self.metrics.run()))
             if self.keeper is not None:

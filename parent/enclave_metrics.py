@@ -26,7 +26,7 @@ _LABELS = ["enclave", "model"]
 _WHAT: Mapping[Span, str] = {
     "queue_seconds": "From admission to the begin of the work.",
     "first_token_seconds": "Streams: from admission to the first piece of text.",
-    "token_seconds": "Streams: the mean time from one piece of text to the next.",
+    "token_seconds": "Streams that came to their end: the mean time from one token to the next.",
     "batch_texts": "Encoders: texts in the batch that a request begins in.",
     "slots_in_use": "Language models: slots in use once a request has its own.",
 }

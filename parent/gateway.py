@@ -6,15 +6,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from parent.audit.ledger import AuditLedger
-from parent.enclave import Enclave
+from parent.enclave import MAX_QUESTIONS, Enclave
 from parent.errors import EnclaveError, EnclaveUnreachable, GatewayError
 from parent.fleet import Fleet
 from parent.metrics import Metrics
 from parent.problems import problem_for
 from parent.router import Router
-from parent.settings import Settings
+from parent.settings import Limits, Settings
 from parent.trust import Trust
+from parent.turns import Turns
 from strongroom.protocol.problems import Problem
+
+_MAX_UPLOADS = 16
+"""Bodies of more than 64 KiB that come in at a time: each may be all that `max_body_bytes` allows, in memory."""
 
 
 class Gateway:
@@ -31,6 +35,7 @@ class Gateway:
             ]
         )
         self.router = Router(self.fleet)
+        self.questions, self.uploads = (_turns(settings.limits, places) for places in (MAX_QUESTIONS, _MAX_UPLOADS))
         metrics.watch(self.fleet)
 
     def problem_of(self, error: GatewayError) -> Problem:
@@ -50,3 +55,7 @@ class Gateway:
             for enclave in self.fleet.enclaves:
                 await stack.enter_async_context(enclave.opened())
             yield
+
+
+def _turns(limits: Limits, places: int) -> Turns:
+    return Turns(places, max_waiting=limits.max_waiting, patience_s=limits.turn_timeout_s)

@@ -54,7 +54,7 @@ async def common_models(enclaves: Sequence[Enclave]) -> bytes:
 
 async def _models_of(enclave: Enclave) -> Models | EnclaveError | EnclaveProblem:
     try:
-        data = await enclave.link.fetch(PATH_MODELS, media_type=MEDIA_JSON, max_bytes=_MAX_BYTES)
+        data = await enclave.questions.fetch(PATH_MODELS, media_type=MEDIA_JSON, max_bytes=_MAX_BYTES)
         return msgspec.json.decode(data, type=Models)
     except (EnclaveError, EnclaveProblem) as failure:
         return failure

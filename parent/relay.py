@@ -1,16 +1,16 @@
 """POST /v1/sealed: bytes to the enclave that the clear head names, bytes back, chunk by chunk; nothing else is read."""
 
+from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, nullcontext, suppress
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from parent.answer import Answer
 from parent.errors import SenderLeft
 from parent.router import Router
 from parent.sender import Sender
-from parent.turns import caller_of
+from parent.turns import Turns, caller_in
 from strongroom.protocol.constants import (
     MEDIA_SEALED_REQUEST,
     MEDIA_SEALED_RESPONSE,
@@ -18,15 +18,19 @@ from strongroom.protocol.constants import (
     PATH_SEALED,
 )
 
-_OPENING_BYTES = 64 << 10
-"""An exchange starts when the body ended or this much of it is here: most slow senders never reach the enclave."""
+_SHORT_BYTES = 64 << 10
+"""Of a longer body no more is taken in until it has a turn to come in."""
 
 
 class SealedRelay:
-    """An ASGI application whose answer is the enclave's own; when its client leaves, the exchange is closed."""
+    """An ASGI application whose answer is the enclave's own; when its client leaves, the exchange is closed.
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    A request has its turn in the enclave only when its body is here: a slow sender holds no place there.
+    """
+
+    def __init__(self, router: Router, uploads: Turns) -> None:
+        """`uploads` bounds how many long bodies are taken in at a time."""
+        self._router, self._uploads = router, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the exchange until it ends or its client leaves.
@@ -35,45 +39,40 @@ class SealedRelay:
         """
         sender = Sender(receive)
         with suppress(SenderLeft):
-            async with sender.present():
-                await self._exchange(sender.chunks(), scope, send)
+            async with sender.present(), aclosing(sender.chunks()) as chunks:
+                await self._exchange(chunks, caller_in(scope), send)
 
-    async def _exchange(self, chunks: AsyncGenerator[bytes, None], scope: Scope, send: Send) -> None:
-        opening, rest = await _upload(chunks)
-        enclave = await self._router.route(opening)
-        asked = enclave.link.exchange(
-            "POST",
-            PATH_SEALED,
-            body=opening if rest is None else _joined(opening, rest),
-            headers=_headers(scope),
-        )
-        address, _ = scope.get("client") or ("", 0)
-        async with enclave.turns.turn(caller_of(address)), asked as answer:
+    async def _exchange(self, chunks: AsyncGenerator[bytes, None], caller: str, send: Send) -> None:
+        body = deque([await _beginning(chunks)])
+        enclave = await self._router.route(body[0])
+        is_long = len(body[0]) >= _SHORT_BYTES
+        async with AsyncExitStack() as stack:
+            async with self._uploads.turn(caller) if is_long else nullcontext():
+                body.extend([chunk async for chunk in chunks])
+                await stack.enter_async_context(enclave.turns.turn(caller))
+            headers = {"Content-Type": MEDIA_SEALED_REQUEST, "Content-Length": str(sum(map(len, body)))}
+            asked = enclave.link.exchange(
+                "POST", PATH_SEALED, body=_drained(body) if is_long else body[0], headers=headers
+            )
+            answer = await stack.enter_async_context(asked)
             answer.expect(MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM)
             await _forward(answer, send)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
-    length = Headers(scope=scope).get("content-length")
-    declared = {} if length is None else {"Content-Length": length.strip()}  # the parser lets trailing spaces stand
-    return {"Content-Type": MEDIA_SEALED_REQUEST, **declared}
-
-
-async def _upload(chunks: AsyncGenerator[bytes, None]) -> tuple[bytes, AsyncGenerator[bytes, None] | None]:
-    """The whole body and None when it is short; else what is here, and the rest."""
-    opening = bytearray()
+async def _beginning(chunks: AsyncGenerator[bytes, None]) -> bytes:
+    """All of a short body; of a long one so much that it is known to be one, and `chunks` has the rest."""
+    beginning = bytearray()
     async for chunk in chunks:
-        opening += chunk
-        if len(opening) >= _OPENING_BYTES:
-            return bytes(opening), chunks
-    return bytes(opening), None
+        beginning += chunk
+        if len(beginning) >= _SHORT_BYTES:
+            break
+    return bytes(beginning)
 
 
-async def _joined(opening: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
-        yield opening
-        async for chunk in rest:
-            yield chunk
+async def _drained(body: deque[bytes]) -> AsyncGenerator[bytes, None]:
+    """Piece by piece, none of which is held any longer."""
+    while body:
+        yield body.popleft()
 
 
 async def _forward(answer: Answer, send: Send) -> None:

@@ -1,10 +1,10 @@
 """What enclaves say of themselves, carried and not believed: documents, evidence, models."""
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from parent.documentation import (
@@ -20,6 +20,7 @@ from parent.errors import InvalidRequest
 from parent.fleet import Fleet
 from parent.models import MEDIA_JSON, common_models
 from parent.readiness import MAX_DOCUMENT_BYTES
+from parent.turns import Turns, caller_in
 from strongroom.protocol.constants import (
     DOCUMENT_DIGEST_BYTES,
     MEDIA_ATTESTATION,
@@ -51,13 +52,20 @@ _EVIDENCE = "An attestation document with the key list and the receipt key that 
 _EVIDENCE_OF = "Evidence with a certain document: the enclave's cached one, or one of those before it."
 
 
-def statement_routes(fleet: Fleet) -> APIRouter:
-    """The routes of the enclaves' API that ask; each question goes to those of `fleet` that can answer it."""
-    router = APIRouter(default_response_class=Response)
+def statement_routes(fleet: Fleet, turns: Turns) -> APIRouter:
+    """The routes of the enclaves' API that ask; each question has its turn, and goes to those of `fleet` that can
+    answer it.
+    """
+
+    async def turn(request: Request) -> AsyncIterator[None]:
+        async with turns.turn(caller_in(request.scope)):
+            yield
+
+    router = APIRouter(default_response_class=Response, dependencies=[Depends(turn, scope="function")])
 
     @_get(router, PATH_ATTESTATION, _DOCUMENT, MEDIA_ATTESTATION, openapi_extra=_WITH_NONCE)
     async def attestation(request: Request) -> Response:
-        path, link = PATH_ATTESTATION + _nonce_query(request), fleet.next().link
+        path, link = PATH_ATTESTATION + _nonce_query(request), fleet.next().questions
         document = await link.fetch(path, media_type=MEDIA_ATTESTATION, max_bytes=MAX_DOCUMENT_BYTES)
         return Response(document, media_type=MEDIA_ATTESTATION)
 

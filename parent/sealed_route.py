@@ -12,6 +12,7 @@ from parent.documentation import BINARY, HOP_PROBLEMS, RECEIPT_PROBLEMS, describ
 from parent.errors import UnsupportedMediaType
 from parent.relay import SealedRelay
 from parent.router import Router
+from parent.turns import Turns
 from strongroom.protocol.constants import (
     MEDIA_SEALED_REQUEST,
     MEDIA_SEALED_RESPONSE,
@@ -23,13 +24,13 @@ from strongroom.protocol.problems import Problem
 _BODY = {"required": True, "content": {MEDIA_SEALED_REQUEST: {"schema": BINARY}}}
 
 
-def add_sealed_route(app: FastAPI, requests: Router) -> None:
-    """POST /v1/sealed, carried to the enclave that `requests` finds for it.
+def add_sealed_route(app: FastAPI, requests: Router, uploads: Turns) -> None:
+    """POST /v1/sealed, carried to the enclave that `requests` finds for it; long bodies come in by `uploads`.
 
     Added to the application first and by itself: it is looked for before all others, and nothing of FastAPI's work on
     parameters and responses, a quarter of what a request costs here, comes between.
     """
-    relay = SealedRelay(requests)
+    relay = SealedRelay(requests, uploads)
 
     class Relayed(APIRoute):
         async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

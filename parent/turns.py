@@ -1,4 +1,4 @@
-"""Whose turn it is, where callers want more at a time than an enclave takes: one caller after another.
+"""Whose turn it is, where callers want more at a time than an enclave takes: who has the least in it comes first.
 
 The enclave knows no callers (review R25), and a gateway that starved one could as well drop its requests. So sharing
 out is done here, by network address. It promises nothing to those who come from one address, as behind a balancer.
@@ -6,9 +6,11 @@ out is done here, by network address. It promises nothing to those who come from
 
 import asyncio
 import ipaddress
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from starlette.types import Scope
 
 from parent.errors import EnclaveBusy
 
@@ -27,16 +29,24 @@ def caller_of(address: str) -> str:
     return str(ipaddress.ip_network((known, _IPV6_PREFIX), strict=False))
 
 
-class Turns:
-    """`places` requests at a time; the others wait in a queue for each caller, and each caller's first goes in turn.
+def caller_in(scope: Scope) -> str:
+    """The caller of a request."""
+    address, _ = scope.get("client") or ("", 0)
+    return caller_of(address)
 
-    So whoever waits for its first turn goes next but for one request of each of the others who wait.
+
+class Turns:
+    """`places` requests at a time; the others wait in a queue for each caller.
+
+    A place goes to who has the fewest, of several such to each in turn. So whoever has none goes next but for one
+    request of each of the others who have none: also when it gave up waiting before, and came back.
     """
 
     def __init__(self, places: int, *, max_waiting: int, patience_s: float) -> None:
         """`max_waiting` requests wait, at most `patience_s` seconds each."""
         self._free, self._max_waiting, self._patience_s = places, max_waiting, patience_s
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}  # by caller, in the order of their turns
+        self._held = Counter[str]()
 
     @property
     def waiting(self) -> int:
@@ -48,12 +58,13 @@ class Turns:
         """Hold one of the places within the block. Raises EnclaveBusy instead of waiting for too long."""
         if self._free:
             self._free -= 1
+            self._held[caller] += 1
         else:
             await self._wait(caller)
         try:
             yield
         finally:
-            self._pass_on()
+            self._pass_on(caller)
 
     async def _wait(self, caller: str) -> None:
         self._make_room(caller)
@@ -65,7 +76,7 @@ class Turns:
         except BaseException as error:
             self._leave(caller, turn)
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._pass_on()  # it came too late
+                self._pass_on(caller)  # it came too late
             if isinstance(error, TimeoutError):
                 raise EnclaveBusy(f"expected a turn within {self._patience_s} s, got none") from None
             raise
@@ -81,15 +92,19 @@ class Turns:
         if not (last := longest.pop()).done():
             last.set_exception(full)
 
-    def _pass_on(self) -> None:
-        """Give the place to the caller whose turn it is; the next time, all others come before it."""
+    def _pass_on(self, former: str) -> None:
+        """Give the place of this caller to the one whose turn it is; of equals, all others come before it next time."""
+        self._held[former] -= 1
+        if not self._held[former]:
+            del self._held[former]
         while self._queues:
-            caller = next(iter(self._queues))
+            caller = min(self._queues, key=lambda each: self._held[each])
             queue = self._queues.pop(caller)
             turn = queue.popleft()
             if queue:
                 self._queues[caller] = queue
             if not turn.done():  # done is who is just leaving
+                self._held[caller] += 1
                 turn.set_result(None)
                 return
         self._free += 1

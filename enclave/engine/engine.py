@@ -14,7 +14,7 @@ from enclave.engine.observation import Observer
 from enclave.engine.places import Place, Places
 from enclave.engine.runner import Runner
 from strongroom.protocol.catalogue import ModelManifest
-from strongroom.protocol.payloads import Event, Task
+from strongroom.protocol.payloads import DescribeTask, Description, Event, Task
 
 _LOOK_S = 0.02
 
@@ -89,8 +89,10 @@ class Engine:
         if self._is_busy(model_id):
             raise EngineBusy(f"{model_id}: expected a model without work, got one with some")
         del self._manifests[model_id]
-        await asyncio.to_thread(_end, [self._runners.pop(model_id)])
-        self._memory.release(model_id)
+        try:
+            await asyncio.to_thread(_end, [self._runners.pop(model_id)])
+        finally:
+            self._memory.release(model_id)
 
     def _expect(self, manifest: ModelManifest) -> None:
         if manifest.id in self._runners:
@@ -136,12 +138,16 @@ class Engine:
 
     async def run(self, model_id: str, task: Task) -> AsyncGenerator[Event, None]:
         """Run a task: chat yields TextDelta and at last GenerationEnd, embed one Embeddings, classify Scores, tag Tags,
-        infer Outputs.
+        infer Outputs; and describe a Description of any model, for which nothing has to run.
 
         Closing the generator (`aclose`) cancels the work at its next step. Raises EngineError.
         """
         if (runner := self._runners.get(model_id)) is None:
             raise UnknownModel("expected the id of a loaded model, got another; see the list of models")
+        if isinstance(task, DescribeTask):
+            manifest = self._manifests[model_id]
+            yield Description(manifest.version, manifest.task, *runner.ports)
+            return
         with self._memory.used(model_id, self._clock):
             async with aclosing(runner.run(task)) as events:
                 async for event in events:

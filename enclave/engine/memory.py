@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 from enclave.engine.errors import ModelRejected
 from enclave.engine.footprint import Footprint
@@ -87,9 +88,13 @@ class Memory:
         return True
 
     def wanted(self, at_s: float) -> list[str]:
-        """The models that are asked for and would be given room, whose turn it is first."""
+        """The models that are asked for and would be given room, who was asked for first comes first.
+
+        None comes before one for which too few may leave yet: others in its stead would stay their time, for ever.
+        """
         self._wanted = {each: asked_s for each, asked_s in self._wanted.items() if self._is_wanted(each, at_s)}
-        return [each for each in self._wanted if each not in self._arriving and self._leavers(each, at_s) is not None]
+        absent = [each for each in self._wanted if each not in self._arriving]
+        return list(takewhile(lambda each: self._leavers(each, at_s) is not None, absent))
 
     def make_leave(self, model_id: str, at_s: float, is_busy: Callable[[str], bool]) -> list[str]:
         """Let models leave for an expected one: the idle before the busy, those first that were used longest ago.

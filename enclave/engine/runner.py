@@ -1,13 +1,29 @@
 """What the engine asks of whatever runs a model: alone, in batches, or in slots."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from strongroom.protocol.payloads import Event, Task
+from strongroom.protocol.tensors import Port
+
+
+class Ports(NamedTuple):
+    """The tensors that go into a model and come out of it, each in the order of its graph."""
+
+    inputs: list[Port]
+    outputs: list[Port]
+
+
+NO_PORTS = Ports([], [])
+"""Of a model whose tasks bring texts."""
 
 
 class Runner(Protocol):
     """One loaded model and its threads."""
+
+    @property
+    def ports(self) -> Ports:
+        """What an `infer` task brings and gets."""
 
     @property
     def room(self) -> int:

@@ -8,12 +8,17 @@ from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
+from enclave.engine.runner import Ports
 from enclave.engine.thread_runner import ThreadRunner
 from strongroom.protocol.payloads import Event, Task
 
 
 class Model(Protocol):
     """A loaded model: runs in one thread, one task at a time."""
+
+    @property
+    def ports(self) -> Ports:
+        """Those of its runner."""
 
     def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
         """The events of one task; a generator, closed when the task ends in any way."""
@@ -25,12 +30,9 @@ class SoloRunner(ThreadRunner):
     def __init__(self, model: Model, max_queued: int, observer: ModelObserver | None = None) -> None:
         """`max_queued` tasks may wait behind the one that runs. Raises MemoryError when no thread comes up."""
         super().__init__(max_queued + 1, observer)
-        self._model = model
+        self._model, self.ports = model, model.ports
 
-    def _enqueue(self, job: Job) -> None:
-        self._pool.submit(self._work, job)
-
-    def _work(self, job: Job) -> None:
+    def _begin(self, job: Job) -> None:
         self._end(job, self._events(job))
 
     def _events(self, job: Job) -> EngineError | None:

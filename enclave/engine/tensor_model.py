@@ -3,38 +3,36 @@
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from enclave.engine.arrays import ORT_TYPES, to_array, to_tensor
 from enclave.engine.cancellation import Cancellation
 from enclave.engine.errors import InvalidTensor, ModelRejected, TooLong, WrongTask
+from enclave.engine.runner import Ports
 from enclave.engine.sessions import Port, inputs, open_session, outputs, run_session
 from strongroom.protocol.catalogue import ModelManifest
 from strongroom.protocol.constants import MAX_CHUNK_BYTES
-from strongroom.protocol.payloads import Event, InferTask, Outputs, Task
+from strongroom.protocol.payloads import MAX_OUTPUTS, MAX_TENSORS, Event, InferTask, Outputs, Task
+from strongroom.protocol.tensors import Port as ProtocolPort
 from strongroom.protocol.tensors import Tensor
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-MAX_NAME_CHARACTERS = 128
-"""As for the tensors of a task: a longer name could not be asked for."""
-
-
 class TensorModel:
     """A graph whose inputs and outputs are dense tensors of the protocol's dtypes."""
 
     def __init__(self, session: "InferenceSession", *, finite_inputs: bool = False) -> None:
-        """Check the ports' names and dtypes; raise ModelRejected. `finite_inputs` refuses NaN and infinities."""
+        """Check the ports; raise ModelRejected. `finite_inputs` refuses NaN and infinities."""
         self._session, self._finite_inputs = session, finite_inputs
-        self._inputs = inputs(session)
-        for port in [*self._inputs.values(), *outputs(session).values()]:
-            if len(port.name) > MAX_NAME_CHARACTERS:
-                raise ModelRejected(f"graph: expected names of at most {MAX_NAME_CHARACTERS} characters, got more")
-            if port.dtype not in ORT_TYPES:
-                raise ModelRejected(f"graph: {port.name}: expected a dtype of the protocol, got {port.dtype}")
+        self._inputs, found = inputs(session), outputs(session)
+        if len(self._inputs) > MAX_TENSORS or len(found) > MAX_OUTPUTS:
+            text = f"expected at most {MAX_TENSORS} inputs and at most {MAX_OUTPUTS} outputs"
+            raise ModelRejected(f"graph: {text}, got {len(self._inputs)} and {len(found)}")
+        self.ports = Ports(list(map(_told, self._inputs.values())), list(map(_told, found.values())))
 
     @classmethod
     def load(cls, manifest: ModelManifest, files: Mapping[str, bytes], threads: int) -> "TensorModel":
@@ -53,6 +51,18 @@ class TensorModel:
         if (size := sum(array.nbytes for array in found.values())) > MAX_CHUNK_BYTES:  # before any of it is copied
             raise TooLong(f"expected outputs of at most {MAX_CHUNK_BYTES} bytes, got {size}")
         yield Outputs({name: to_tensor(array) for name, array in found.items()})
+
+
+def _told(port: Port) -> ProtocolPort:
+    """The port as the protocol has it; raise ModelRejected for one that no task could bring and no answer tell."""
+    if port.dtype not in ORT_TYPES:
+        raise ModelRejected(f"graph: {port.name}: expected a dtype of the protocol, got {port.dtype}")
+    told = ProtocolPort(port.name, ORT_TYPES[port.dtype], list(port.shape))
+    try:
+        return msgspec.convert(msgspec.to_builtins(told), ProtocolPort)
+    except msgspec.ValidationError:
+        text = "expected names, symbols and shapes within the limits of docs/protocol.md, got others"
+        raise ModelRejected(f"graph: {text}") from None
 
 
 def check_inputs(ports: Mapping[str, Port], tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:

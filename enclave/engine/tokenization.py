@@ -42,15 +42,19 @@ class EncodedText(NamedTuple):
 
 
 class Tokenizer:
-    """A tokenizer of the `tokenizers` library; not thread-safe, each model owns one."""
+    """A tokenizer of the `tokenizers` library; each model owns one. A thread may encode while another one decodes."""
 
-    def __init__(self, full: HFTokenizer, plain: HFTokenizer, control: frozenset[int], unknown: int | None) -> None:
+    def __init__(self, full: HFTokenizer, plain: HFTokenizer, unknown: int | None) -> None:
         """`unknown` stands for text without tokens: for that it may come, though it be a control token."""
         self._full = full
         self._plain = plain
-        self._control = control
         self._unknown = unknown
-        self._special = {token for token, added in full.get_added_tokens_decoder().items() if added.special}
+        added = full.get_added_tokens_decoder()
+        self._control = {token for token, one in added.items() if not one.content.isspace()}
+        self._special = {token for token, one in added.items() if one.special}
+        names = {one.content: token for token, one in added.items()}
+        self._spaces = {token: names[one.content] for token, one in plain.get_added_tokens_decoder().items()}
+        """Tokens of `plain` to those of `full`: without the control tokens, the library gives others their ids."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Tokenizer":
@@ -59,9 +63,8 @@ class Tokenizer:
             document = msgspec.json.decode(data, type=dict[str, Any])
             added: list[dict[str, Any]] = document.get("added_tokens") or []
             spaces = [token for token in added if token["content"].isspace()]
-            control = frozenset(int(token["id"]) for token in added if token not in spaces)
             full, plain = _load(data), _load(msgspec.json.encode(document | {"added_tokens": spaces}))
-            tokenizer = cls(full, plain, control, _unknown(document["model"], full))
+            tokenizer = cls(full, plain, _unknown(document["model"], full))
             tokenizer.encode_text("", frame=True)
             return tokenizer
         except BaseException as error:  # also the panics of native libraries, which are no Exceptions
@@ -78,19 +81,24 @@ class Tokenizer:
 
         Raises InvalidRequest if the text still yields a control token.
         """
-        return self._written(text, frame).ids
+        return self._tokens(self._encoding(text, frame))
 
     def encode(self, text: str, *, frame: bool) -> EncodedText:
         """As `encode_text`, with the characters of each token."""
-        encoding = self._written(text, frame)
-        return EncodedText(text, encoding.ids, encoding.offsets)
-
-    def _written(self, text: str, frame: bool) -> Encoding:
         encoding = self._encoding(text, frame)
-        written = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        if any(token in self._control and token != self._unknown for token, added in written if not added):
+        return EncodedText(text, self._tokens(encoding), encoding.offsets)
+
+    def _tokens(self, encoding: Encoding) -> list[int]:
+        """The tokens of a plain text, none of them control but in the frame."""
+        frame = encoding.special_tokens_mask
+        tokens = [
+            token if framing else self._spaces.get(token, token)
+            for token, framing in zip(encoding.ids, frame, strict=True)
+        ]
+        written = {token for token, framing in zip(tokens, frame, strict=True) if not framing}
+        if self._control & written - {self._unknown}:
             raise InvalidRequest("expected plain text, got text that this model reads as a control token; reword it")
-        return encoding
+        return tokens
 
     def _encoding(self, text: str, frame: bool) -> Encoding:
         """Of a long text without Python's lock, for which all threads would wait; getting it back takes time too."""
@@ -114,9 +122,21 @@ class Tokenizer:
 
     def bytes_of(self, token: int, before: list[int]) -> bytes:
         """What the token adds to the text of those before it, in UTF-8; a part of a character may be all it holds."""
-        if "\ufffd" in self.decode([token]):
-            return spelled_bytes(self._full.id_to_token(token) or "")
+        alone, spelling = self.decode([token]), self._full.id_to_token(token) or ""
+        if alone != spelling and (spelled := spelled_bytes(spelling)).decode(errors="replace") == alone:
+            return spelled
         return self.decode([*before, token])[len(self.decode(before)) :].encode()
+
+    def texts(self, count: int) -> list[bytes]:
+        """What each of the first `count` tokens adds to a text that has begun, as `bytes_of`; nothing, if it is silent.
+
+        Raises ModelRejected for a token that the tokenizer fails on.
+        """
+        try:
+            begun = self._plain.encode("a", add_special_tokens=False).ids
+            return [b"" if self.is_silent(token) else self.bytes_of(token, begun) for token in range(count)]
+        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
+            raise ModelRejected(f"tokenizer: expected tokens that decode, got {type(error).__name__}") from None
 
 
 def check_length(characters: int, context_tokens: int) -> None:

@@ -47,28 +47,40 @@ class DataKeys:
         self._kept = _Kept(limits.data_keys, limits.data_key_uses, windows.data_key_ttl_s * 1000)
         self._failures = _Failures(limits.data_keys)
         self._flights: dict[bytes, asyncio.Task[None]] = {}
+        self._waiting, self._most_waiting = 0, max(1, limits.max_in_flight // 2)
         self._threads = running_pool(_THREADS, "kms")
 
     async def get(self, entry: KeyEntry, context: Mapping[str, str], wrapped: bytes, at_ms: int) -> bytes:
         """The 32 bytes of a data key, from what is kept or from KMS; this is one use of it.
 
-        Raises DataKeyRefused when the key may not be had, and KMSUnreachable when it cannot be had now.
+        Of the requests that an enclave takes at a time half may wait for KMS, so that those who need none of it are
+        answered however slow it is. Raises DataKeyRefused when the key may not be had, and KMSUnreachable when it
+        cannot be had now.
         """
         if entry.purpose != "request":
             raise DataKeyRefused("wrong-purpose", f"key {entry.id}: expected one of purpose request")
         name = data_key_name(entry.arn, context, wrapped)
         while (data_key := self._kept.use(name, at_ms)) is None:
+            if self._waiting >= self._most_waiting:
+                raise KMSUnreachable("data key: expected few requests to wait for KMS, got too many; try again")
             if name not in self._flights:
                 self._failures.raise_recent(name, at_ms)
                 self._launch(name, functools.partial(self._unwrap, entry, dict(context), wrapped), at_ms)
-            # A caller that goes away leaves the call to the others.
-            await asyncio.shield(self._flights[name])
+            await self._landed(name)
         return data_key
 
     def close(self) -> None:
         """Forget every key; calls under way are not waited for."""
         self._kept = _Kept(0, 0, 0)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _landed(self, name: bytes) -> None:
+        """Wait for the call that is under way; a caller that goes away leaves it to the others."""
+        self._waiting += 1
+        try:
+            await asyncio.shield(self._flights[name])
+        finally:
+            self._waiting -= 1
 
     def _launch(self, name: bytes, unwrap: Callable[[], bytes], at_ms: int) -> None:
         self._flights[name] = asyncio.create_task(self._fetch(name, unwrap, at_ms))

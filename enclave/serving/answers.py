@@ -53,7 +53,7 @@ class Answers:
                             yield sealer.seal(encode_events([event]), last=False)
                             progress.sent_chunks += 1
             finally:
-                pace.end()
+                pace.end(progress.tokens)
                 if not progress.ended:
                     self._issue(progress, Outcome.CANCELLED)
 
@@ -71,8 +71,10 @@ class Answers:
         return sealer.seal(encode_events([*chunk, receipt]), last=True)
 
     def _issue(self, progress: Progress, outcome: Outcome) -> bytes:
+        receipt = self._receipts.issue(progress, outcome)
+        # Behind it: what fails there is issued anew, as cancelled, and counts once.
         self._engine.observer.of(progress.admitted.head.model).answered(outcome)
-        return self._receipts.issue(progress, outcome)
+        return receipt
 
     async def _events(self, admitted: Admitted) -> AsyncGenerator[Event, None]:
         """Pieces of text, then one event that ends the answer, whatever happens."""

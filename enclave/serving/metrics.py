@@ -6,6 +6,7 @@ is in docs/threat-model.md.
 """
 
 import asyncio
+from contextlib import suppress
 
 from enclave.engine.observation import Observer
 from strongroom.protocol.metrics import Metrics, ModelMetrics, Series
@@ -20,10 +21,11 @@ class PublishedMetrics:
         self._published: dict[str, dict[Series, tuple[int, ...]]] = {}
 
     async def run(self) -> None:
-        """Publish for ever."""
+        """Publish for ever, but at an instant when memory is short: whose request takes it must not end this."""
         while True:
             await asyncio.sleep(self._every_s)
-            self.publish()
+            with suppress(MemoryError):
+                self.publish()
 
     def publish(self) -> None:
         """Take over each series that has its sample; the others stay as they were."""

@@ -11,7 +11,7 @@ from enclave.serving.admission import Admitted
 from enclave.serving.audit import AuditLog
 from strongroom.protocol.catalogue import CatalogueEntry
 from strongroom.protocol.contents import request_content, response_content
-from strongroom.protocol.payloads import Event
+from strongroom.protocol.payloads import Event, GenerationEnd
 
 
 @dataclass
@@ -25,6 +25,12 @@ class Progress:
     sent_chunks: int = 0
     ended: bool = False
     """Its receipt is issued; nothing may follow."""
+
+    @property
+    def tokens(self) -> int | None:
+        """How many were generated, once that is known."""
+        end = self.events[-1] if self.events else None
+        return end.completion_tokens if isinstance(end, GenerationEnd) else None
 
 
 class Receipts:

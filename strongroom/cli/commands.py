@@ -13,6 +13,7 @@ _TABLE = {
     "classify": ("strongroom.cli.texts", "classify", "Score texts by the labels of a model, sealed."),
     "tag": ("strongroom.cli.texts", "tag", "Find the labelled spans of texts, sealed."),
     "infer": ("strongroom.cli.infer", "infer", "Run a tensor model, sealed."),
+    "describe": ("strongroom.cli.describe", "describe", "Show what a model takes and gives, by the enclave's word."),
     "serve-local": ("strongroom.cli.serve_local", "serve_local", "Serve OpenAI's API on this machine, sealed beyond."),
     "seal": ("strongroom.cli.seal", "seal", "Seal files that may rest for months, without an enclave."),
     "submit": ("strongroom.cli.submit", "submit", "Have sealed files answered, by anybody."),

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -22,15 +22,19 @@ def interrupted_gently(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     # Whoever was started in a shell's background ignores Ctrl-C, and goes on doing so.
     numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    terminating = signal.getsignal(signal.SIGTERM)
 
     def restore() -> None:
         for number in numbers:
             loop.remove_signal_handler(number)
+        # The loop leaves the system's own, which would end us without a `finally`.
+        signal.signal(signal.SIGTERM, terminating)
 
     def first() -> None:
         restore()
-        click.echo("interrupted: waiting for what is under way; again to give it up", err=True)
         stop()
+        with suppress(OSError):  # it may be a closed terminal that ends us
+            click.echo("interrupted: waiting for what is under way; again to give it up", err=True)
 
     for number in numbers:
         loop.add_signal_handler(number, first)

@@ -70,7 +70,7 @@ def seal(
 ) -> int:
     """Seal each FILE, a prompt in plain text or a task in .json, under one KMS data key (kms:GenerateDataKey).
 
-    --max-tokens to --logprobs are those of plain text; a task says its own.
+    --max-tokens to --schema are those of plain text; a task says its own.
 
     NAME.sealed may wait anywhere for months and be submitted by anybody. NAME.ticket opens the answer and is as secret
     as FILE. A run that was interrupted goes on where it stopped; files that are sealed already are kept, with the

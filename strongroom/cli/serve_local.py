@@ -4,14 +4,14 @@ import asyncio
 import secrets
 import shlex
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from strongroom.cli.connection import session_options
-from strongroom.cli.ending import interrupted_gently
+from strongroom.cli.ending import end_in_order, interrupted_gently
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 from strongroom.cli.files import read_bounded, write_private
 from strongroom.cli.output import json_option, print_json, print_table
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MAX_KEY_BYTES = 1 << 10
+_PAST_PROXIES = 'NO_PROXY="127.0.0.1,${NO_PROXY:-${no_proxy-}}" no_proxy="127.0.0.1,${no_proxy:-${NO_PROXY-}}"'
+"""For a shell: whatever proxy its environment names would be sent what is asked, and the key, in the clear."""
 
 
 @click.command()
@@ -63,6 +65,7 @@ def serve_local(
     from strongroom.client.endpoint.answering import Endpoint
     from strongroom.client.endpoint.listening import listen as bind
 
+    end_in_order()
     if api_key_file and no_api_key:
         raise CommandFailed("usage", "expected either --api-key-file or --no-api-key, got both", EXIT_USAGE)
     listener = bind(listen)
@@ -120,7 +123,8 @@ def _keeper(folder: Path | None) -> "Callable[[str, Proof], None] | None":
 def _notice(refused: "Refused") -> None:
     """What its operator must see: an enclave that is not to be trusted, a gateway that does not answer."""
     if refused.status == 403 or refused.status >= 500:
-        click.echo(f"{refused.code}: {refused.message}", err=True)
+        with suppress(OSError):  # whoever asks is told in any case
+            click.echo(f"{refused.code}: {refused.message}", err=True)
 
 
 def _announce(listener: "Listener", key: str | None, attested: "AttestedKey", as_json: bool) -> None:
@@ -132,10 +136,12 @@ def _announce(listener: "Listener", key: str | None, attested: "AttestedKey", as
         return
     enclave = f"{module}{', SIMULATED: proves nothing about hardware' if simulated else ''}"
     rows = [("enclave", enclave), ("endpoint", listener.url), ("end", "Ctrl-C")]
-    if key is not None:
-        click.echo(f"export OPENAI_BASE_URL={_openai_url(listener)} OPENAI_API_KEY={shlex.quote(key)}")
+    if listener.path is None:
+        given = shlex.quote(key or "none")  # the stock client demands one
+        click.echo(f"export OPENAI_BASE_URL={_openai_url(listener)} OPENAI_API_KEY={given} {_PAST_PROXIES}")
     print_table(rows)
 
 
 def _openai_url(listener: "Listener") -> str:
-    return "http://localhost/v1" if listener.path else f"{listener.url}/v1"
+    """Of a socket, a name that cannot resolve: who goes past the socket finds nobody, and not whoever has port 80."""
+    return "http://strongroom.invalid/v1" if listener.path else f"{listener.url}/v1"

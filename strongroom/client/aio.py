@@ -7,8 +7,8 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
-from strongroom.client.answers import LabelScores, Tensors, TextAnswer, TextSpans, Vectors
-from strongroom.client.collecting import scores_of, spans_of, tensors_of, text_of, vectors_of
+from strongroom.client.answers import LabelScores, ModelDescription, Tensors, TextAnswer, TextSpans, Vectors
+from strongroom.client.collecting import description_of, scores_of, spans_of, tensors_of, text_of, vectors_of
 from strongroom.client.kms_terms import KMSTerms
 from strongroom.client.models import choose_model
 from strongroom.client.proofs import Part, Proof
@@ -26,7 +26,7 @@ from strongroom.client.tasks import (
     tag_task,
 )
 from strongroom.protocol import catalogue
-from strongroom.protocol.payloads import ChatTask, CompleteTask, Event, Task
+from strongroom.protocol.payloads import ChatTask, CompleteTask, DescribeTask, Event, Task
 from strongroom.protocol.suites import Suite
 from strongroom.protocol.tensors import Tensor
 
@@ -150,6 +150,10 @@ class AsyncClient:
     async def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> Tensors:
         """Run a tensor model on named inputs; all outputs by name."""
         return tensors_of(*await self._ask(model, "infer", infer_task(tensors)))
+
+    async def describe(self, model: str) -> ModelDescription:
+        """What the model is: its task, and if that is `infer`, its inputs and outputs."""
+        return description_of(*await self._session.ask(model, DescribeTask()))
 
     async def status(self) -> Status:
         """Attest unless a fresh key is held, and say what was verified, what that proves and what it does not."""

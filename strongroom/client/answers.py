@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from strongroom.client.proofs import Proof, Proven
+from strongroom.protocol.catalogue import Task
 from strongroom.protocol.payloads import Span, TokenLogprob
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,11 @@ class TextAnswer(Proven):
 
 
 class Vectors(Proven, list[list[float]]):
-    """One vector for each text, in their order: a list, with its proof."""
+    """One vector for each text, in their order: a list, with its proof, and the count of tokens of all texts."""
 
-    def __init__(self, vectors: Iterable[list[float]], proof: Proof) -> None:
+    def __init__(self, vectors: Iterable[list[float]], prompt_tokens: int, proof: Proof) -> None:
         super().__init__(vectors)
-        self._proof = proof
+        self.prompt_tokens, self._proof = prompt_tokens, proof
 
 
 class LabelScores(Proven, list[dict[str, float]]):
@@ -56,4 +57,18 @@ class Tensors(Proven, dict[str, Tensor]):
         self._proof = proof
 
 
-Answer = TextAnswer | Vectors | LabelScores | TextSpans | Tensors
+@dataclass(frozen=True, slots=True)
+class ModelDescription(Proven):
+    """What a model is, by the enclave's own word: its version and task, and the tensors that `infer` takes and gives.
+
+    There are none for a model of another task.
+    """
+
+    version: str
+    task: Task
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    _proof: Proof = field(repr=False, compare=False)
+
+
+Answer = TextAnswer | Vectors | LabelScores | TextSpans | Tensors | ModelDescription

@@ -4,12 +4,22 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from strongroom.client.answers import Answer, LabelScores, Tensors, TextAnswer, TextSpans, Vectors
+from strongroom.client.answers import (
+    Answer,
+    LabelScores,
+    ModelDescription,
+    Tensors,
+    TextAnswer,
+    TextSpans,
+    Vectors,
+)
 from strongroom.client.errors import AnswerTruncated, SealBroken
 from strongroom.client.proofs import Part, Proof
 from strongroom.client.sealing import opening
 from strongroom.protocol.payloads import (
     ClassifyTask,
+    DescribeTask,
+    Description,
     Embeddings,
     EmbedTask,
     Event,
@@ -71,6 +81,8 @@ def answer_of(task: Task, events: Sequence[Event], proof: Proof) -> Answer:
         return scores_of(events, proof, len(task.texts))
     if isinstance(task, TagTask):
         return spans_of(events, proof, task.texts)
+    if isinstance(task, DescribeTask):
+        return description_of(events, proof)
     return tensors_of(events, proof)
 
 
@@ -84,7 +96,8 @@ def text_of(events: Sequence[Event], proof: Proof) -> TextAnswer:
 
 def vectors_of(events: Sequence[Event], proof: Proof, count: int) -> Vectors:
     """The vectors of `count` texts that a whole answer brings. Raises SealBroken."""
-    return Vectors(_rows(_only(events, Embeddings).vectors, count, "dimensions"), proof)
+    event = _only(events, Embeddings)
+    return Vectors(_rows(event.vectors, count, "dimensions"), event.prompt_tokens, proof)
 
 
 def scores_of(events: Sequence[Event], proof: Proof, count: int) -> LabelScores:
@@ -110,6 +123,12 @@ def tensors_of(events: Sequence[Event], proof: Proof) -> Tensors:
     """The outputs that a whole answer brings. Raises SealBroken."""
     tensors = _only(events, Outputs).tensors
     return Tensors({name: _checked(tensor) for name, tensor in tensors.items()}, proof)
+
+
+def description_of(events: Sequence[Event], proof: Proof) -> ModelDescription:
+    """The description of a model that a whole answer brings. Raises SealBroken."""
+    event = _only(events, Description)
+    return ModelDescription(event.version, event.task, tuple(event.inputs), tuple(event.outputs), proof)
 
 
 def _only(events: Sequence[Event], kind: type[E]) -> E:

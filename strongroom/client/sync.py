@@ -8,7 +8,7 @@ from typing import Literal, Self, Unpack, overload
 from attestation.anchors import AWS_NITRO_ROOT_G1, SimulatedTrustAnchor, TrustAnchor
 from attestation.policy import Policy
 from strongroom.client.aio import AsyncClient
-from strongroom.client.answers import LabelScores, Tensors, TextAnswer, TextSpans, Vectors
+from strongroom.client.answers import LabelScores, ModelDescription, Tensors, TextAnswer, TextSpans, Vectors
 from strongroom.client.errors import ClientClosed
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.status import Status
@@ -131,6 +131,10 @@ class Client:
     def infer(self, model: str | None, tensors: Mapping[str, Tensor]) -> Tensors:
         """Run a tensor model on named inputs; all outputs by name."""
         return self._loop.run(self._client.infer(model, tensors))
+
+    def describe(self, model: str) -> ModelDescription:
+        """What the model is: its task, and if that is `infer`, its inputs and outputs."""
+        return self._loop.run(self._client.describe(model))
 
     def status(self) -> Status:
         """Attest unless a fresh key is held, and say what was verified, what that proves and what it does not."""

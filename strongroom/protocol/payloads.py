@@ -7,13 +7,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from strongroom.protocol import catalogue
 from strongroom.protocol.constants import MAX_RECEIPT_BYTES, SECRET_BYTES
 from strongroom.protocol.names import Identifier, ShortText
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Name, Port, Tensor
 
 MAX_TEXT_CHARACTERS = 64 << 10
 MAX_TEXTS = 256
 """Of one request."""
+MAX_TENSORS = 64
+"""Of one request, and so a model's inputs."""
+MAX_OUTPUTS = 256
+"""Of a model."""
 MAX_ALTERNATIVES = 20
 MAX_LOGPROBS = 1 << 14
 """Log probabilities in one answer, those of the alternatives included."""
@@ -89,10 +94,14 @@ class TagTask(Struct, frozen=True, forbid_unknown_fields=True, tag="tag", tag_fi
 class InferTask(Struct, frozen=True, forbid_unknown_fields=True, tag="infer", tag_field="task"):
     """Run a tensor model: named inputs, all outputs."""
 
-    tensors: Annotated[dict[Annotated[str, Meta(max_length=128)], Tensor], Meta(min_length=1, max_length=64)]
+    tensors: Annotated[dict[Name, Tensor], Meta(min_length=1, max_length=MAX_TENSORS)]
 
 
-Task = ChatTask | CompleteTask | EmbedTask | ClassifyTask | TagTask | InferTask
+class DescribeTask(Struct, frozen=True, forbid_unknown_fields=True, tag="describe", tag_field="task"):
+    """Say what the model is: every model does, whatever its own task."""
+
+
+Task = ChatTask | CompleteTask | EmbedTask | ClassifyTask | TagTask | InferTask | DescribeTask
 
 
 class Rest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,9 +166,10 @@ class GenerationEnd(Struct, frozen=True, forbid_unknown_fields=True, tag="end", 
 
 
 class Embeddings(Struct, frozen=True, forbid_unknown_fields=True, tag="embeddings", tag_field="event"):
-    """float32 [texts, dimensions], in the order of the texts."""
+    """float32 [texts, dimensions], in the order of the texts, and how many tokens the model read, of all of them."""
 
     vectors: Tensor
+    prompt_tokens: Count
 
 
 class Scores(Struct, frozen=True, forbid_unknown_fields=True, tag="scores", tag_field="event"):
@@ -190,6 +200,18 @@ class Outputs(Struct, frozen=True, forbid_unknown_fields=True, tag="outputs", ta
     tensors: dict[str, Tensor]
 
 
+class Description(Struct, frozen=True, forbid_unknown_fields=True, tag="description", tag_field="event"):
+    """What the model is: its version and task, and the tensors that an `infer` task brings and gets.
+
+    A model of another task has neither inputs nor outputs here: its tasks bring texts.
+    """
+
+    version: Identifier
+    task: catalogue.Task
+    inputs: Annotated[list[Port], Meta(max_length=MAX_TENSORS)]
+    outputs: Annotated[list[Port], Meta(max_length=MAX_OUTPUTS)]
+
+
 FailureCode = Literal[
     "unknown-model", "wrong-task", "invalid-request", "too-long", "invalid-tensor", "expired", "busy", "internal"
 ]
@@ -209,4 +231,4 @@ class Receipt(Struct, frozen=True, forbid_unknown_fields=True, tag="receipt", ta
     receipt: Annotated[bytes, Meta(min_length=1, max_length=MAX_RECEIPT_BYTES)]
 
 
-Event = TextDelta | GenerationEnd | Embeddings | Scores | Tags | Outputs | Failure | Receipt
+Event = TextDelta | GenerationEnd | Embeddings | Scores | Tags | Outputs | Description | Failure | Receipt

@@ -14,11 +14,20 @@ ITEM_BYTES: dict[str, int] = {
 }  # fmt: skip
 
 
+Name = Annotated[str, Meta(max_length=128)]
+"""Of a model's input or output."""
+Size = Annotated[int, Meta(ge=0, le=1 << 31)]
+"""Of one dimension."""
+Symbol = Annotated[str, Meta(min_length=1, max_length=128)]
+"""Stands for a size that the graph leaves open: the same wherever it stands in a request."""
+_MAX_DIMENSIONS = 8
+
+
 class Tensor(Struct, frozen=True, forbid_unknown_fields=True):
     """A dense array: `data` holds prod(shape) items of `dtype`, row-major, little-endian."""
 
     dtype: DType
-    shape: Annotated[list[Annotated[int, Meta(ge=0, le=1 << 31)]], Meta(max_length=8)]
+    shape: Annotated[list[Size], Meta(max_length=_MAX_DIMENSIONS)]
     data: bytes
 
     def check(self) -> None:
@@ -26,3 +35,15 @@ class Tensor(Struct, frozen=True, forbid_unknown_fields=True):
         expected = math.prod(self.shape) * ITEM_BYTES[self.dtype]
         if len(self.data) != expected:
             raise Malformed(f"tensor: expected {expected} bytes of data, got {len(self.data)}")
+
+
+class Port(Struct, frozen=True, forbid_unknown_fields=True):
+    """An input or output of a model: the tensors that it takes, or gives.
+
+    A size of `shape` is None where the graph says nothing of it. Where it does not even say how many dimensions an
+    output has, the shape is empty, as a scalar's is.
+    """
+
+    name: Name
+    dtype: DType
+    shape: Annotated[list[Size | Symbol | None], Meta(max_length=_MAX_DIMENSIONS)]

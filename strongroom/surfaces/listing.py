@@ -13,10 +13,6 @@ class Listed(Protocol):
     def id(self) -> str:
         """Its id."""
 
-    @property
-    def version(self) -> str:
-        """The version that the catalogue holds."""
-
 
 L = TypeVar("L", bound=Listed)
 

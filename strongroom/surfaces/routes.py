@@ -84,7 +84,7 @@ def _of_a_model(path: str) -> tuple[str, Route] | None:
     model = match[2]
     routes: dict[tuple[str, str | None], tuple[str, Route]] = {
         ("/v1/models/", None): ("GET", Listing(partial(models.one, model=model))),
-        ("/v2/models/", None): ("GET", Listing(partial(metadata.model, model=model))),
+        ("/v2/models/", None): ("GET", Asking(partial(metadata.translate, model))),
         ("/v2/models/", "/ready"): ("GET", Listing(partial(metadata.model_ready, model=model))),
         ("/v2/models/", "/infer"): ("POST", Asking(partial(infer.translate, model))),
     }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -11,13 +11,21 @@ from strongroom.protocol.names import Identifier
 from strongroom.protocol.payloads import ChatTask, CompleteTask, EmbedTask, InferTask
 from strongroom.surfaces.refusals import Refused, invalid
 
+MAX_MARKS: Final = 4 << 20
+"""Of the characters that open or part values, in one request of JSON: what FP32 of a whole sealed request needs."""
+_MARKS: Final = (b"[", b"{", b'"', b",")
+
 T = TypeVar("T", ChatTask, CompleteTask, EmbedTask, InferTask)
 
 _UNKNOWN = re.compile(r"Object contains unknown field `([A-Za-z0-9_-]{1,64})`")
 
 
-def json_object(body: bytes | memoryview) -> dict[str, object]:
-    """The JSON object that a body is. Raises Refused."""
+def json_object(body: bytes) -> dict[str, object]:
+    """The JSON object that a body is. Raises Refused, before it decodes what would be out of all proportion."""
+    # `[],` has three bytes, and a list a hundred. Marks in texts are counted with the others: a text has few of them.
+    if sum(map(body.count, _MARKS)) > MAX_MARKS:
+        message = f"expected JSON of at most {MAX_MARKS} brackets, quotes and commas, got more: send tensors as bytes"
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", message)
     try:
         return msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

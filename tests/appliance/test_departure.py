@@ -89,7 +89,7 @@ async def test_a_caller_who_leaves_while_it_waits_is_never_run(
         await eventually(lambda: len(runner._batch) == 1)
         waits = await begun(gateway, caller.seal(LONG, stream=True))
         await eventually(lambda: len(runner._waiting) == 1)
-        [job] = [each.cancellation for each in runner._waiting]
+        [job] = [job.cancellation for job, _ in runner._waiting]
         waits.close()
         await eventually(lambda: job.cancelled)
         steps.open(2)  # the first one's prompt, and its next token

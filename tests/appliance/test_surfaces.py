@@ -63,7 +63,9 @@ def test_both_ways_answer_as_our_own_client_does(asking: openai.OpenAI, client: 
         expected.completion_tokens,
     )
     vectors = asking.embeddings.create(model="tiny-encoder", input=["one", "two"])
-    assert [item.embedding for item in vectors.data] == client.embed(["one", "two"], model="tiny-encoder")
+    own = client.embed(["one", "two"], model="tiny-encoder")
+    assert [item.embedding for item in vectors.data] == own
+    assert vectors.usage.prompt_tokens == vectors.usage.total_tokens == own.prompt_tokens > 2
     assert sorted(model.id for model in asking.models.list()) == ["tiny-decoder", "tiny-encoder", "tiny-tensor"]
 
 
@@ -103,7 +105,11 @@ def test_refusals_come_from_inside_the_seal(asking: openai.OpenAI) -> None:
 def test_a_tensor_model_over_loopback(local: dict[str, Any], client: Client) -> None:
     body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [[1, 2, 3, 4]]}]}
     headers = {"Authorization": f"Bearer {local['api_key']}"}
-    url = f"{local['url']}/v2/models/tiny-tensor/infer"
+    model = f"{local['url']}/v2/models/tiny-tensor"
+    metadata = httpx2.get(model, headers=headers).json()
+    assert metadata["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}]
+    assert metadata["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [-1, 3]}]
+    url = f"{model}/infer"
     answer = httpx2.post(url, json=body, headers=headers).json()
     data = bytes.fromhex("0000803f000000400000404000008040")
     expected = client.infer("tiny-tensor", {"x": Tensor("float32", [1, 4], data)})["y"]

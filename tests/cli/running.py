@@ -31,3 +31,9 @@ def failed(done: subprocess.CompletedProcess[bytes], exit_code: int = 2) -> str:
     assert done.returncode == exit_code, error
     [line] = error.splitlines()
     return line
+
+
+def exported(line: str) -> dict[str, str]:
+    """The environment of programs that are started after that line in a shell, one that takes unset names amiss."""
+    done = subprocess.run(["sh", "-euc", f"{line}\nenv -0"], capture_output=True, text=True, check=True)
+    return dict(each.split("=", 1) for each in done.stdout.rstrip("\0").split("\0"))

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from attestation.bundles import Bundle
 from strongroom.protocol.constants import PATH_SEALED
-from strongroom.protocol.payloads import ChatTask, CompleteTask, Message
+from strongroom.protocol.payloads import ChatTask, CompleteTask, DescribeTask, Description, Message
+from strongroom.protocol.tensors import Port
 from tests.cli.running import failed, strongroom
 from tests.cli.served import Served
 from tests.client.fake_enclave import FAILURE, PIECES
@@ -23,6 +24,7 @@ COMMANDS = {
     "classify": ("classify", "a", "b"),
     "tag": ("tag", "a", "b"),
     "infer": ("infer", "inputs.json", "--model=m"),
+    "describe": ("describe", "m"),
 }
 
 
@@ -59,6 +61,48 @@ def test_what_people_read(served: Served, command: tuple[str, ...]) -> None:
     assert served.run(*command).stdout.decode() == SHOWN[command] + "\n"
 
 
+def test_what_a_model_is_for_people_and_for_programs(served: Served) -> None:
+    rows = [line.split(maxsplit=1) for line in served.run("describe", "m").stdout.decode().splitlines()]
+    assert rows == [
+        ["model", "m"],
+        ["version", "1.2"],
+        ["task", "infer"],
+        ["input", "x  float32 [n, 4]"],
+        ["input", "flags  bool [?]"],
+        ["output", "y  float64 []"],
+    ]
+    assert json.loads(served.run("describe", "m", "--json").stdout) == {
+        "version": "1.2",
+        "task": "infer",
+        "inputs": [
+            {"name": "x", "dtype": "float32", "shape": ["n", 4]},
+            {"name": "flags", "dtype": "bool", "shape": [None]},
+        ],
+        "outputs": [{"name": "y", "dtype": "float64", "shape": []}],
+    }
+    [first, second] = served.gateway.enclave.opened
+    assert first[0].model == second[0].model == "m"
+    assert first[1].task == second[1].task == DescribeTask()
+
+
+def test_names_of_a_graph_command_no_terminal(served: Served) -> None:
+    hostile = Description("1", "infer", [Port("\x1b[2J", "bool", ["\x1b[31m"])], [])
+
+    async def describe(request: web.BaseRequest) -> web.StreamResponse:
+        gateway = served.gateway
+        return await gateway.send(request, gateway.enclave.answer(gateway.messages[-1], [hostile]))
+
+    served.gateway.faults[PATH_SEALED] = describe
+    shown = served.run("describe", "m").stdout.decode()
+    assert "\x1b" not in shown
+    assert r"\x1b[2J  bool [\x1b[31m]" in shown
+
+
+def test_how_many_tokens_were_embedded(served: Served) -> None:
+    told = json.loads(served.run("embed", "a", "b", "--json").stdout)
+    assert told == {"vectors": [[1.0, 2.0], [1.0, 2.0]], "prompt_tokens": 6}
+
+
 def test_how_text_is_generated(served: Served) -> None:
     options = ("--max-tokens=9", "--temperature=0.5", "--top-p=0.9", "--top-k=4", "--seed=1", "--stop=a", "--stop=b")
     assert served.run("complete", "x", *options, "--logprobs=2", "--json").returncode == 0
@@ -66,6 +110,39 @@ def test_how_text_is_generated(served: Served) -> None:
     expected: Any = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": 4, "seed": 1, "stop": ["a", "b"]}
     tasks = [request.task for _, request in served.gateway.enclave.opened]
     assert tasks == [CompleteTask("x", logprobs=2, **expected), ChatTask([Message("user", "x")], **expected)]
+
+
+SCHEMA = '{"type": "object",\n "properties": {"city": {"type": "string", "maxLength": 20}}}\n'
+
+
+def test_an_answer_is_held_to_the_schema_in_a_file(served: Served) -> None:
+    (served.folder / "city.json").write_text(SCHEMA)
+    for command in ("chat", "complete"):
+        done = served.run(command, "x", "--schema=city.json")
+        assert done.returncode == 0, done.stderr
+    tasks = [request.task for _, request in served.gateway.enclave.opened]
+    assert tasks == [ChatTask([Message("user", "x")], schema=SCHEMA), CompleteTask("x", schema=SCHEMA)]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "JSON"),
+        (b'{"type": "object"', "JSON"),
+        (b'{"type": NaN}', "JSON"),
+        (b'{"type": "object"} {}', "JSON"),
+        (b"[" * 10_000, "JSON"),
+        (b'\xef\xbb\xbf{"type": "object"}', "JSON"),
+        (b'{"const": "\xff"}', "UTF-8"),
+        (b'{"const": "' + b"x" * 16_384 + b'"}', "16384"),
+        (b" " * 65_537, "at most 65536 bytes"),
+    ],
+    ids=["empty", "cut", "no number", "two", "deep", "mark", "no text", "long", "longer"],
+)
+def test_what_is_no_schema(served: Served, content: bytes, complaint: str) -> None:
+    (served.folder / "schema.json").write_bytes(content)
+    assert complaint in failed(served.run("chat", "x", "--schema=schema.json"))
+    assert served.gateway.messages == []
 
 
 def test_log_probabilities_for_people_and_for_programs(served: Served) -> None:

@@ -42,6 +42,7 @@ def endless() -> Iterator[int]:
         ("verify", os.devnull, "--archived", "--any-measurement", "--trust-anchor", "/dev/zero"),
         ("infer", "/dev/zero", "--model", "m", *CLIENT),
         ("chat", "-", *CLIENT),
+        ("chat", "x", "--schema", "/dev/zero", *CLIENT),
         ("model", "seal", ".", "--configuration", "/dev/zero", "--catalogue", os.devnull, "--out", "x"),
     ],
     ids=lambda arguments: " ".join(arguments[:2]),

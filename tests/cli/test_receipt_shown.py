@@ -23,7 +23,7 @@ from tests.cli.verifying import anchored, write
 
 PROMPT, TEXT = b"what is a secret?", b"one that is kept"
 TEXTS = EmbedTask(["a text"])
-VECTORS: list[Event] = [Embeddings(Tensor("float32", [1, 1], b"\0\0\x80\x3f"))]
+VECTORS: list[Event] = [Embeddings(Tensor("float32", [1, 1], b"\0\0\x80\x3f"), 1)]
 
 
 def bundle_of(folder: Path, task: Task = TASK, events: list[Event] = COMMITTED_EVENTS, **parts: Any) -> str:

@@ -22,19 +22,21 @@ TEXT = "".join(PIECES)
 
 
 def test_the_whole_way(rest: Rest) -> None:
-    assert outcomes(rest.seal("--max-tokens=7", "--not-after=90d")) == (0, ["sealed"] * 3)
+    (rest.folder / "schema.json").write_text('{"type": "string"}')
+    options = ("--max-tokens=7", f"--schema={rest.folder / 'schema.json'}", "--not-after=90d")
+    assert outcomes(rest.seal(*options)) == (0, ["sealed"] * 3)
     assert names(rest.folder / "sealed") == [f"{name}.{kind}" for name in ("a.txt", "b.txt", "c.json")
                                              for kind in ("sealed", "ticket")]  # fmt: skip
     assert outcomes(rest.submit()) == (0, ["answered"] * 3)
     out, proofs = rest.folder / "out", rest.folder / "proofs"
     assert outcomes(rest.open(f"--out={out}", f"--proofs={proofs}")) == (0, ["opened"] * 3)
     assert (out / "a.txt.txt").read_text() == TEXT
-    assert json.loads((out / "c.json.json").read_text()) == {"vectors": [[1.0, 2.0]]}
+    assert json.loads((out / "c.json.json").read_text()) == {"vectors": [[1.0, 2.0]], "prompt_tokens": 3}
     [call] = rest.gateway.enclave.kms.calls
     assert (call["KeyId"], call["EncryptionContext"]) == (REQUESTS.arn, REQUESTS.fixed_context)
     tasks = [request.task for _, request in rest.gateway.enclave.opened]
     assert EmbedTask(["x"]) in tasks
-    assert ChatTask([Message("user", "first")], max_tokens=7) in tasks
+    assert ChatTask([Message("user", "first")], max_tokens=7, schema='{"type": "string"}') in tasks
 
 
 def test_secrets_are_their_owners_alone(rest: Rest) -> None:

@@ -29,6 +29,8 @@ from strongroom.protocol.messages import SealedRequestHead
 from strongroom.protocol.payloads import (
     Alternative,
     ClassifyTask,
+    DescribeTask,
+    Description,
     Embeddings,
     EmbedTask,
     Event,
@@ -50,7 +52,7 @@ from strongroom.protocol.payloads import (
 from strongroom.protocol.requests import RequestOpener
 from strongroom.protocol.responses import ResponseSealer
 from strongroom.protocol.suites import KEMKeyPair, Suite
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from strongroom.protocol.ways import WayIn
 from strongroom.simulator.nsm import SoftwareNSM
 from strongroom.simulator.pki import SimulatedPKI
@@ -67,6 +69,12 @@ MODELS, REQUESTS = (
 )
 CONFIGURATION = DeploymentConfiguration(
     version=1, deployment="tests", description="", key=[MODELS, REQUESTS], kms=KMSSettings(runtime_role=ROLE)
+)
+DESCRIPTION = Description(
+    "1.2",
+    "infer",
+    [Port("x", "float32", ["n", 4]), Port("flags", "bool", [None])],
+    [Port("y", "float64", [])],
 )
 FAILURE = Failure("too-long", "Send a shorter prompt.")
 
@@ -247,11 +255,13 @@ def events_for(task: Task) -> list[Event]:
         deltas = [TextDelta(piece, logprobs_of(piece, task.logprobs)) for piece in PIECES]
         return [*deltas, GenerationEnd("stop", 7, len(PIECES))]
     if isinstance(task, EmbedTask):
-        return [Embeddings(Tensor("float32", [len(task.texts), 2], ROW * len(task.texts)))]
+        return [Embeddings(Tensor("float32", [len(task.texts), 2], ROW * len(task.texts)), 3 * len(task.texts))]
     if isinstance(task, ClassifyTask):
         return [Scores(["good", "bad"], Tensor("float32", [len(task.texts), 2], SCORES * len(task.texts)))]
     if isinstance(task, TagTask):
         return [Tags([[Span(0, 1, "first", 0.5)] if text else [] for text in task.texts])]
+    if isinstance(task, DescribeTask):
+        return [DESCRIPTION]
     assert isinstance(task, InferTask)
     return [Outputs(task.tensors)]
 

@@ -5,7 +5,15 @@ import pytest
 from attestation.policy import UnsafeAnyMeasurement
 from attestation.proofs.openings import Opening
 from attestation.proofs.verifier import verify_receipt
-from strongroom.client.collecting import TextCollector, scores_of, spans_of, tensors_of, text_of, vectors_of
+from strongroom.client.collecting import (
+    TextCollector,
+    description_of,
+    scores_of,
+    spans_of,
+    tensors_of,
+    text_of,
+    vectors_of,
+)
 from strongroom.client.errors import AnswerTruncated, SealBroken
 from strongroom.client.proofs import Proof
 from strongroom.protocol.payloads import (
@@ -22,9 +30,10 @@ from strongroom.protocol.payloads import (
 )
 from strongroom.protocol.tensors import Tensor
 from tests.attestation import issuing
+from tests.client.fake_enclave import DESCRIPTION
 
 END = GenerationEnd("length", 1, 2)
-VECTORS = Embeddings(Tensor("float32", [2, 1], bytes.fromhex("0000803f00000040")))
+VECTORS = Embeddings(Tensor("float32", [2, 1], bytes.fromhex("0000803f00000040")), 5)
 SCORES = Scores(["a", "b"], Tensor("float32", [2, 2], bytes.fromhex("000000000000803f0000004000000000")))
 OUTPUTS = Outputs({"y": Tensor("int8", [1], b"1")})
 
@@ -69,11 +78,11 @@ def test_text_and_what_is_told_of_its_tokens() -> None:
     [
         [END],
         [VECTORS, VECTORS],
-        [Embeddings(Tensor("float32", [1, 2], bytes(8)))],
-        [Embeddings(Tensor("float64", [2, 1], bytes(16)))],
-        [Embeddings(Tensor("float32", [2], bytes(8)))],
-        [Embeddings(Tensor("float32", [2, 1], bytes(7)))],
-        [Embeddings(Tensor("float32", [2, 1 << 31], bytes(8)))],
+        [Embeddings(Tensor("float32", [1, 2], bytes(8)), 5)],
+        [Embeddings(Tensor("float64", [2, 1], bytes(16)), 5)],
+        [Embeddings(Tensor("float32", [2], bytes(8)), 5)],
+        [Embeddings(Tensor("float32", [2, 1], bytes(7)), 5)],
+        [Embeddings(Tensor("float32", [2, 1 << 31], bytes(8)), 5)],
     ],
 )
 def test_events_that_are_no_embeddings_of_two_texts(events: list[Event]) -> None:
@@ -82,7 +91,8 @@ def test_events_that_are_no_embeddings_of_two_texts(events: list[Event]) -> None
 
 
 def test_embeddings_keep_the_order_of_the_texts() -> None:
-    assert vectors_of([VECTORS], proof(), 2) == [[1.0], [2.0]]
+    vectors = vectors_of([VECTORS], proof(), 2)
+    assert (vectors, vectors.prompt_tokens) == ([[1.0], [2.0]], 5)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,18 @@ def test_events_that_are_no_outputs(events: list[Event]) -> None:
 
 def test_outputs_by_name() -> None:
     assert tensors_of([OUTPUTS], proof()) == OUTPUTS.tensors
+
+
+@pytest.mark.parametrize("events", [[END], [OUTPUTS], [DESCRIPTION, DESCRIPTION]])
+def test_events_that_are_no_description(events: list[Event]) -> None:
+    with pytest.raises(SealBroken):
+        description_of(events, proof())
+
+
+def test_a_description() -> None:
+    described = description_of([DESCRIPTION], proof())
+    assert (described.version, described.task) == ("1.2", "infer")
+    assert (described.inputs, described.outputs) == (tuple(DESCRIPTION.inputs), tuple(DESCRIPTION.outputs))
 
 
 def test_no_answer_without_its_proof() -> None:

@@ -10,9 +10,9 @@ from attestation.anchors import SimulatedTrustAnchor
 from strongroom.client.aio import AsyncClient
 from strongroom.client.errors import AnswerTruncated, ClientClosed, GatewayProblem, InvalidArgument, RequestRefused
 from strongroom.protocol.constants import PATH_EVIDENCE, PATH_MODELS, PATH_SEALED
-from strongroom.protocol.payloads import ChatTask, ClassifyTask, CompleteTask, Message, Span, TagTask
+from strongroom.protocol.payloads import ChatTask, ClassifyTask, CompleteTask, DescribeTask, Message, Span, TagTask
 from strongroom.protocol.tensors import Tensor
-from tests.client.fake_enclave import FAILURE, PIECES
+from tests.client.fake_enclave import DESCRIPTION, FAILURE, PIECES
 from tests.client.fake_gateway import MODELS, FakeGateway, respond
 
 TEXT = "".join(PIECES)
@@ -83,12 +83,23 @@ async def test_tag(client: AsyncClient, gateway: FakeGateway) -> None:
 
 
 async def test_embed(client: AsyncClient) -> None:
-    assert await client.embed(["a", "b"]) == [[1.0, 2.0], [1.0, 2.0]]
+    vectors = await client.embed(["a", "b"])
+    assert (vectors, vectors.prompt_tokens) == ([[1.0, 2.0], [1.0, 2.0]], 6)
 
 
 async def test_infer(client: AsyncClient, gateway: FakeGateway) -> None:
     assert await client.infer("scores", {"x": TENSOR}) == {"x": TENSOR}
     assert gateway.enclave.opened[0][0].model == "scores"
+    assert gateway.count(PATH_MODELS) == 0
+
+
+async def test_describe(client: AsyncClient, gateway: FakeGateway) -> None:
+    described = await client.describe("scores")
+    assert (described.version, described.task) == ("1.2", "infer")
+    assert (described.inputs, described.outputs) == (tuple(DESCRIPTION.inputs), tuple(DESCRIPTION.outputs))
+    assert described.receipt
+    head, request = gateway.enclave.opened[0]
+    assert (head.model, request.task) == ("scores", DescribeTask())
     assert gateway.count(PATH_MODELS) == 0
 
 

@@ -12,7 +12,7 @@ from attestation.evidence import Evidence
 from attestation.policy import UnsafeAnyMeasurement
 from attestation.proof_errors import ProofCode
 from attestation.receipt_claims import Outcome
-from strongroom.client.answers import TextAnswer
+from strongroom.client.answers import ModelDescription, TextAnswer
 from strongroom.client.envelopes import EnvelopeSealer, is_sealed_under
 from strongroom.client.errors import (
     AnswerTruncated,
@@ -32,12 +32,22 @@ from strongroom.client.tickets import Ticket
 from strongroom.protocol.constants import MEDIA_SEALED_RESPONSE, MEDIA_SEALED_STREAM
 from strongroom.protocol.contents import join_text
 from strongroom.protocol.messages import SealedRequestHead
-from strongroom.protocol.payloads import ChatTask, Failure, Rest, Task
+from strongroom.protocol.payloads import ChatTask, DescribeTask, Failure, Rest, Task
 from strongroom.protocol.responses import ResponseSealer
 from strongroom.protocol.tensors import Tensor
 from strongroom.protocol.ways import WayIn
 from strongroom.simulator.pki import SimulatedPKI
-from tests.client.fake_enclave import CONFIGURATION, MODELS, PIECES, REQUESTS, Clock, FakeEnclave, FakeKMS, events_for
+from tests.client.fake_enclave import (
+    CONFIGURATION,
+    DESCRIPTION,
+    MODELS,
+    PIECES,
+    REQUESTS,
+    Clock,
+    FakeEnclave,
+    FakeKMS,
+    events_for,
+)
 from tests.client.fake_gateway import FakeGateway
 
 DAY_MS = 86_400_000
@@ -120,6 +130,13 @@ def test_vectors_and_tensors(case: Case) -> None:
     embed, infer = case.seal(embed_task(["a", "b"])), case.seal(infer_task({"x": TENSOR}))
     assert case.open(embed, case.answer(embed)) == [[1.0, 2.0], [1.0, 2.0]]
     assert case.open(infer, case.answer(infer)) == {"x": TENSOR}
+
+
+def test_a_description(case: Case) -> None:
+    ticket = case.seal(DescribeTask())
+    described = case.open(ticket, case.answer(ticket))
+    assert isinstance(described, ModelDescription)
+    assert described.inputs == tuple(DESCRIPTION.inputs)
 
 
 def test_a_failure_is_the_enclaves_own_word(case: Case) -> None:

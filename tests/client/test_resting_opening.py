@@ -33,7 +33,10 @@ def test_each_answer_is_opened_and_told_once(answered: Desk) -> None:
     assert told[2].answer == [[1.0, 2.0]]
     written = answered.contents("out/*")
     assert list(written) == OUT
-    assert (written["a.txt.txt"].decode(), json.loads(written["c.json.json"])) == (TEXT, {"vectors": [[1.0, 2.0]]})
+    assert (written["a.txt.txt"].decode(), json.loads(written["c.json.json"])) == (
+        TEXT,
+        {"vectors": [[1.0, 2.0]], "prompt_tokens": 3},
+    )
     assert answered.contents("proofs/*")["a.txt.proof"] == told[0].answer.proof()
     modes = {
         stat.S_IMODE(path.stat().st_mode) for kind in ("out", "proofs") for path in answered.folder.glob(f"{kind}/*")

@@ -55,6 +55,7 @@ def test_every_call(client: Client) -> None:
     assert client.tag(["a"]) == [[Span(0, 1, "first", 0.5)]]
     tensor = Tensor("int8", [1], b"1")
     assert client.infer("m", {"x": tensor}) == {"x": tensor}
+    assert client.describe("m").task == "infer"
     assert client.status().anchor.simulated
 
 

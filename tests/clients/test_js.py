@@ -21,6 +21,8 @@ from strongroom.protocol.payloads import (
     ChatTask,
     ClassifyTask,
     CompleteTask,
+    DescribeTask,
+    Description,
     Embeddings,
     EmbedTask,
     Event,
@@ -43,7 +45,7 @@ from strongroom.protocol.payloads import (
 from strongroom.protocol.requests import RequestOpener, seal_request
 from strongroom.protocol.responses import ResponseSealer
 from strongroom.protocol.suites import KEMKeyPair, Suite
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from tests.clients import node
 from tests.protocol.vectors import suite
 
@@ -100,6 +102,11 @@ def tokens(source: random.Random) -> list[TokenLogprob] | None:
     return told or None
 
 
+def port(source: random.Random) -> Port:
+    shape = [source.choice([0, 1 << 31, None, text(source) or "n"]) for _ in range(source.randrange(9))]
+    return Port(text(source), source.choice(["float16", "bool"]), shape)
+
+
 TASKS: Sequence[Made] = (
     chat,
     complete,
@@ -107,13 +114,15 @@ TASKS: Sequence[Made] = (
     lambda source: ClassifyTask([text(source)]),
     lambda source: TagTask([text(source)]),
     lambda source: InferTask(TENSORS),
+    lambda source: DescribeTask(),
 )
 ENDS: Sequence[Made] = (
     lambda source: GenerationEnd("length", source.randrange(1 << 32), source.randrange(1 << 62)),
-    lambda source: Embeddings(TENSORS["x"]),
+    lambda source: Embeddings(TENSORS["x"], source.randrange(1 << 40)),
     lambda source: Scores(["é" * 256, ""], TENSORS["x"]),
     lambda source: Tags([[], [Span(0, source.randrange(1 << 32), text(source), source.random())]]),
     lambda source: Outputs(TENSORS),
+    lambda source: Description("1", "infer", [port(source) for _ in range(source.randrange(9))], [port(source)]),
     lambda source: Failure("too-long", text(source), "smollm2-135m"),
 )
 

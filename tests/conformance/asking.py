@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from enclave.engine.arrays import to_array, to_tensor
 from strongroom.client import Client
+from strongroom.client.answers import ModelDescription
 from tests.models.running import open_session
 
 Arrays = dict[str, NDArray[Any]]
@@ -28,6 +29,10 @@ class Asking:
             assert (sealed[name].dtype, sealed[name].shape) == (expected.dtype, expected.shape)
             assert sealed[name].tobytes() == expected.tobytes()
         return sealed
+
+    def describe(self, model: str) -> ModelDescription:
+        """What the enclave says it is."""
+        return self._client.describe(model)
 
     def _plain(self, model: str, inputs: Arrays) -> Arrays:
         if model not in self._sessions:

@@ -15,13 +15,14 @@ from typing import get_args
 
 import pytest
 
-from strongroom.client.endpoint.server import Limits
+from strongroom.client.endpoint.limits import Limits
 from strongroom.client.errors import StrongroomError
 from strongroom.models.tiny import build_tiny_decoder
 from strongroom.protocol.payloads import FailureCode
 from strongroom.simulator.appliance import Appliance
 from strongroom.surfaces.oip.numbers import DTYPES
-from tests.cli.running import strongroom
+from strongroom.surfaces.tasks import MAX_MARKS
+from tests.cli.running import exported, strongroom
 from tests.docs.test_examples import ROOT, blocks
 
 PAGE = ROOT / "docs" / "surfaces.md"
@@ -82,10 +83,10 @@ def test_the_example_over_serve_local(appliance: Appliance, folder: Path) -> Non
     program = [sys.executable, "-m", *command, *trusted]
     with subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
-        export, *variables = serving.stdout.readline().split()
-        assert export == block.splitlines()[1].split()[0]
-        environment = dict(variable.split("=", 1) for variable in variables)
-        assert run(adapted(blocks(PAGE, "python")[1], appliance), folder, **environment)
+        line = serving.stdout.readline()
+        names = re.findall(r"(\w+)=", line)
+        assert names == re.findall(r"(\w+)=", block.splitlines()[1])
+        assert run(adapted(blocks(PAGE, "python")[1], appliance), folder, **exported(line))
         serving.send_signal(signal.SIGINT)
         serving.communicate(timeout=10)
     assert serving.returncode == 0
@@ -99,7 +100,12 @@ def test_the_limits_are_those_of_the_code() -> None:
     shown = [float(number) for number in re.findall(r"(\d+) ?(?:MiB|s\b|;)", section)]
     limits = asdict(Limits())
     limits["body_bytes"] >>= 20
-    assert shown == [*list(limits.values())[:3], limits["idle_s"], limits["write_s"], limits["grace_s"]]
+    limits["bodies_bytes"] >>= 20
+    assert shown == list(limits.values())
+
+
+def test_the_bound_of_json_is_that_of_the_code() -> None:
+    assert f"({MAX_MARKS:,}) brackets, quotes and commas" in PAGE.read_text()
 
 
 def test_every_code_is_in_the_table_of_refusals() -> None:

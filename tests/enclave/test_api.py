@@ -1,8 +1,10 @@
 """The client-facing application: who waits for whom."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,9 @@ from strongroom.protocol.configuration import Limits
 from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, MEDIA_SEALED_RESPONSE
 from strongroom.protocol.problems import Problem
 from tests.enclave.caller import INFER, Caller, ready
+from tests.enclave.deployment import configuration, request_key
 
+REQUESTS = request_key()
 HEADERS = [(b"content-type", MEDIA_SEALED_REQUEST.encode())]
 
 
@@ -72,6 +76,31 @@ async def test_more_than_the_measured_number_in_flight_are_busy(tensor_dir: Path
     await again.put([caller.seal(INFER, model="tiny-tensor")])
     await again.task
     assert again.status == 200
+
+
+async def test_who_waits_for_kms_leaves_places_to_those_who_need_none_of_it(tensor_dir: Path) -> None:
+    caller = await ready(tensor_dir, deployment=configuration(requests=[REQUESTS], limits=Limits(max_in_flight=4)))
+    kept, answering, unwrap = caller.kms.wrap(REQUESTS), threading.Event(), caller.kms.unwrap
+    await caller.ask(caller.envelope(REQUESTS, wrapped=kept))
+
+    def unwrap_late(*given: Any) -> bytes:
+        answering.wait(10)
+        return unwrap(*given)
+
+    caller.service._envelopes._data_keys._unwrap = unwrap_late
+    app, wrapped = app_of(caller), caller.kms.wrap(REQUESTS)
+    waiting = [Exchange(app) for _ in range(4)]
+    for number, exchange in enumerate(waiting):  # under one data key or many
+        await exchange.put([caller.envelope(REQUESTS, wrapped=wrapped if number % 2 else None)])
+    await asyncio.sleep(0.1)
+    for message in (caller.seal(INFER, model="tiny-tensor"), caller.envelope(REQUESTS, wrapped=kept)):
+        other = Exchange(app)
+        await other.put([message])
+        await other.task
+        assert other.status == 200
+    answering.set()
+    await asyncio.gather(*(exchange.task for exchange in waiting))
+    assert sorted(exchange.status for exchange in waiting) == [200, 200, 503, 503]
 
 
 @pytest.mark.parametrize("step", ["open", "current"])

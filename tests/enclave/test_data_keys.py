@@ -44,7 +44,8 @@ def kms() -> FakeKMS:
 
 
 def keys_of(kms: FakeKMS, *, number: int = 8, uses: int = 1000, ttl_s: int = 10) -> DataKeys:
-    return DataKeys(kms.unwrap, Limits(data_keys=number, data_key_uses=uses), Windows(data_key_ttl_s=ttl_s))
+    limits = Limits(data_keys=number, data_key_uses=uses, max_in_flight=64)
+    return DataKeys(kms.unwrap, limits, Windows(data_key_ttl_s=ttl_s))
 
 
 async def get(

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from enclave.engine.tensor_model import TensorModel
 from enclave.serving.api import APIApp
+from enclave.serving.pace import within
 from enclave.serving.refused import Refused
 from strongroom.models.assemble import GRAPH, Identity
 from strongroom.models.package import write_package
@@ -28,6 +29,7 @@ from strongroom.protocol.payloads import (
     Message,
     Outputs,
     Task,
+    TextDelta,
 )
 from strongroom.protocol.problems import Problem
 from strongroom.protocol.tensors import Tensor
@@ -81,6 +83,28 @@ async def test_what_takes_too_long_fails_and_frees_its_place(caller: Caller, mon
     async with asyncio.timeout(5):
         [event] = (await caller.ask(caller.seal(BRIEF, model="spinning"))).events
     assert isinstance(event, Outputs)
+
+
+async def test_time_goes_on_while_a_slow_reader_finds_the_next_event_waiting() -> None:
+    async def ready_events() -> AsyncGenerator[Event, None]:
+        while True:
+            yield TextDelta("x")
+
+    events = within(0.01, ready_events())
+    assert await anext(events) == TextDelta("x")
+    await asyncio.sleep(0.02)
+    with pytest.raises(TimeoutError):
+        await anext(events)
+
+
+async def test_what_ends_in_time_is_not_cut_behind_its_end() -> None:
+    """Or a failure would follow the last chunk."""
+
+    async def lingering() -> AsyncGenerator[Event, None]:
+        yield Outputs({})
+        await asyncio.sleep(0.02)
+
+    assert [event async for event in within(0.01, lingering())] == [Outputs({})]
 
 
 async def test_a_caller_who_leaves_ends_the_run_of_a_graph(caller: Caller) -> None:

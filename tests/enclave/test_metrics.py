@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from attestation.receipt_claims import Outcome
 from enclave.engine.observation import ModelObserver, Observer
 from enclave.serving.metrics import PublishedMetrics
 from enclave.serving.pace import StreamPace
+from enclave.serving.receipts import Progress
 from strongroom.models.tiny import build_tiny_encoder
 from strongroom.protocol.constants import MEDIA_METRICS
 from strongroom.protocol.metrics import BOUNDS, BUCKETS, Metrics, Series
@@ -138,6 +140,25 @@ async def test_outcomes_are_counted_once_for_each_answer(caller: Caller) -> None
     assert caller.enclave.engine.observer.of("tiny-tensor").counts()["answers"] == (1, 1, 1)
 
 
+async def test_an_answer_whose_receipt_is_made_in_a_second_try_counts_once(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = caller.service._answers._receipts
+    issue, tries = receipts.issue, list[Outcome]()
+
+    def issue_if_tried(progress: Progress, outcome: Outcome) -> bytes:
+        tries.append(outcome)
+        if len(tries) == 1:
+            raise MemoryError
+        return issue(progress, outcome)
+
+    monkeypatch.setattr(receipts, "issue", issue_if_tried)
+    with pytest.raises(MemoryError):
+        await asked(caller, INFER, "tiny-tensor")
+    assert tries == [Outcome.COMPLETE, Outcome.CANCELLED]
+    assert caller.enclave.engine.observer.of("tiny-tensor").counts()["answers"] == (0, 0, 1)
+
+
 async def test_no_caller_puts_a_name_into_the_metrics(caller: Caller) -> None:
     await asked(caller, INFER, "no-such-model", SAMPLE)
     caller.service.metrics.publish()
@@ -161,6 +182,26 @@ async def test_publications_come_at_a_fixed_pace_whoever_asks(monkeypatch: pytes
     assert slept == [60] * 3
     [published] = Metrics.from_bytes(metrics.to_bytes()).models
     assert sum(published.counts["queue_seconds"]) == 2 * SAMPLE
+
+
+async def test_a_publication_for_which_memory_is_short_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a request that takes all memory for an instant would end the publisher, and the enclave with it."""
+    metrics, published = PublishedMetrics(Observer(), every_s=60, sample=SAMPLE), list[int]()
+
+    def publish() -> None:
+        published.append(len(published))
+        if len(published) == 1:
+            raise MemoryError
+
+    async def sleep(_: float) -> None:
+        if len(published) == 2:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(metrics, "publish", publish)
+    monkeypatch.setattr("enclave.serving.metrics.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await metrics.run()
+    assert published == [0, 1]
 
 
 def observe_some(observer: Observer) -> None:
@@ -189,8 +230,18 @@ def test_the_pace_of_a_stream() -> None:
     pace = StreamPace(observer, clock_s=lambda: next(instants))
     for _ in range(3):
         pace.piece()
-    pace.end()
+    pace.end(tokens=11)
     expected = ModelObserver()
     expected.observe("first_token_seconds", 0.2)
-    expected.observe("token_seconds", 0.4)
+    expected.observe("token_seconds", 0.08)
     assert observer.counts() == expected.counts()
+
+
+def test_a_stream_that_did_not_come_to_its_end_has_no_pace() -> None:
+    observer = ModelObserver()
+    pace = StreamPace(observer)
+    pace.piece()
+    pace.piece()
+    pace.end(tokens=None)
+    assert sum(observer.counts()["first_token_seconds"]) == 1
+    assert sum(observer.counts()["token_seconds"]) == 0

@@ -14,6 +14,8 @@ from strongroom.protocol.payloads import (
     ChatTask,
     ClassifyTask,
     CompleteTask,
+    DescribeTask,
+    Description,
     EmbedTask,
     Event,
     Failure,
@@ -30,7 +32,7 @@ from strongroom.protocol.payloads import (
 from strongroom.protocol.problems import Problem
 from strongroom.protocol.requests import RequestOpener
 from strongroom.protocol.suites import KEMKeyPair, Suite
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from tests.enclave.caller import CHAT, INFER, Caller, ready
 
 
@@ -78,10 +80,21 @@ async def test_a_tensor_model_answers(caller: Caller) -> None:
     assert (output.dtype, output.shape) == ("float32", [1, 3])
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_every_model_says_what_it_is(caller: Caller, stream: bool) -> None:
+    said = [
+        (await caller.ask(caller.seal(DescribeTask(), model=model, stream=stream))).events
+        for model in ("tiny-decoder", "tiny-tensor")
+    ]
+    x, y = Port("x", "float32", ["n", 4]), Port("y", "float32", ["n", 3])
+    assert said == [[Description("1", "chat", [], [])], [Description("1", "infer", [x], [y])]]
+
+
 @pytest.mark.parametrize(
     ("task", "model", "code"),
     [
         (CHAT, "no-such-model", "unknown-model"),
+        (DescribeTask(), "no-such-model", "unknown-model"),
         (CHAT, "tiny-tensor", "wrong-task"),
         (EmbedTask(texts=["x"]), "tiny-decoder", "wrong-task"),
         (ChatTask(messages=[Message("user", "x" * 5000)]), "tiny-decoder", "too-long"),

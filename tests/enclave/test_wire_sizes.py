@@ -18,6 +18,8 @@ from strongroom.protocol.payloads import (
     Alternative,
     ChatTask,
     ClassifyTask,
+    DescribeTask,
+    Description,
     Embeddings,
     EmbedTask,
     Event,
@@ -30,7 +32,7 @@ from strongroom.protocol.payloads import (
     TextDelta,
     TokenLogprob,
 )
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from tests.enclave.caller import INFER, Caller, ready
 
 MODEL: Final = "tiny-decoder"
@@ -84,9 +86,11 @@ class Parrot:
                 yield TextDelta(word, None if task.logprobs is None else [told(word, task.logprobs)])
             yield GenerationEnd("stop", 7, 12)
         elif isinstance(task, EmbedTask):
-            yield Embeddings(Tensor("float32", [1, DIMENSIONS], bytes(4 * DIMENSIONS)))
+            yield Embeddings(Tensor("float32", [1, DIMENSIONS], bytes(4 * DIMENSIONS)), len(task.texts[0]))
         elif isinstance(task, ClassifyTask):
             yield Scores(["urgent", "can wait"], Tensor("float32", [1, 2], bytes(8)))
+        elif isinstance(task, DescribeTask):
+            yield Description("1", "infer", [Port("x", "uint8", ["n"])], [Port("label", "float32", ["n", 3])])
         else:
             yield Outputs({"label": Tensor("float32", [1, 3], bytes(12))})
 
@@ -177,6 +181,12 @@ async def test_a_refusal_looks_like_a_label_and_like_the_end_of_a_stream(asker: 
             _, chunks, [event] = await asker.ask(task, stream=stream)
             assert isinstance(event, Failure) == isinstance(task, ChatTask)
             assert chunks == [END_BYTES]
+
+
+async def test_what_a_model_is_is_asked_as_a_short_prompt_is_and_told_as_a_label_is(asker: Asker) -> None:
+    for stream in (False, True):
+        request, chunks, _ = await asker.ask(DescribeTask(), stream=stream)
+        assert (request, chunks) == (min(REQUEST_SIZES), [END_BYTES])
 
 
 async def test_whole_answers_have_a_size_for_each_bucket(asker: Asker) -> None:

@@ -254,9 +254,18 @@ async def gateway_to(folder: Path, settings: Settings | None = None, **limits: f
 @asynccontextmanager
 async def appliance(folder: Path, handlers: Mapping[str, Handler], **limits: float) -> AsyncIterator[Gateway]:
     """A fake enclave that holds KEY, and a gateway in front of it."""
+    async with observed_appliance(folder, handlers, **limits) as (gateway, _):
+        yield gateway
+
+
+@asynccontextmanager
+async def observed_appliance(
+    folder: Path, handlers: Mapping[str, Handler], **limits: float
+) -> AsyncIterator[tuple[Gateway, FakeEnclave]]:
+    """The same, with the enclave."""
     enclave = FakeEnclave({**holding(KEY), **handlers})
     async with enclave_at(folder / "api", enclave), gateway_to(folder, None, **limits) as gateway:
-        yield gateway
+        yield gateway, enclave
 
 
 async def eventually(holds: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ from strongroom.documents import to_toml
 from strongroom.protocol.configuration import Limits
 from strongroom.protocol.problems import Problem
 from tests.enclave.deployment import configuration
-from tests.parent.support import Exchange, appliance, eventually
+from tests.parent.support import HEADERS, REQUEST, Exchange, Handler, appliance, echo, eventually
 
 
 class Crowd:
@@ -72,6 +72,29 @@ async def test_callers_of_many_go_in_turn() -> None:
         await under_test.ask(caller)
     await under_test.end_all()
     assert "".join(under_test.begun) == "aabcabcab"
+
+
+async def test_a_place_goes_to_who_has_the_fewest() -> None:
+    """Else who keeps a queue would be first again, whenever one without gives up waiting and comes back."""
+    under_test = crowd(places=3)
+    for caller in "aaaaaabcb":
+        await under_test.ask(caller)
+    await under_test.end_one()
+    await under_test.end_one()
+    assert "".join(under_test.begun) == "aaabc"
+    await under_test.end_all()
+    assert "".join(under_test.begun) == "aaabcabaa"
+
+
+async def test_places_that_come_free_at_once_go_to_two_callers() -> None:
+    under_test = crowd(places=3)
+    for caller in "aaaabb":
+        await under_test.ask(caller)
+    for running in under_test._running[:2]:
+        running.set()
+    await eventually(lambda: len(under_test.begun) == 5)
+    assert sorted(under_test.begun[3:]) == ["a", "b"]
+    await under_test.end_all()
 
 
 async def test_who_finds_no_room_to_wait_is_busy_unless_another_waits_with_more() -> None:
@@ -172,3 +195,57 @@ async def test_what_waits_reaches_the_enclave_in_its_turn(tmp_path: Path) -> Non
         assert [reply.problem for reply in await asyncio.gather(*asked)] == [Problem.BUSY] * 3
         assert len(begun) == 3
         assert await waiting(0)
+
+
+async def silent(exchange: Exchange) -> None:
+    await exchange.disconnected()
+
+
+async def test_questions_take_no_place_of_a_sealed_request(tmp_path: Path) -> None:
+    handlers: dict[str, Handler] = {"GET /v1/models": silent, "POST /v1/sealed": echo}
+    async with appliance(tmp_path, handlers, max_exchanges=2) as gateway:
+        questions = [asyncio.create_task(gateway.get("/v1/models")) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        assert (await gateway.seal()).status == 200
+        for question in questions:
+            question.cancel()
+
+
+async def test_more_questions_than_allowed_wait_for_their_turn_and_are_busy_then(tmp_path: Path) -> None:
+    async with appliance(tmp_path, {"GET /v1/models": silent}, turn_timeout_s=0.05) as gateway:
+        questions = [asyncio.create_task(gateway.get("/v1/models")) for _ in range(8)]
+        await asyncio.sleep(0.1)
+        for path in ("/v1/models", "/v1/attestation", "/v1/evidence", f"/v1/evidence/{'0f' * 48}"):
+            refused = await gateway.get(path)
+            assert refused.problem is Problem.BUSY
+            assert refused.headers["Retry-After"] == "1"
+        assert (await gateway.get("/livez")).status == 200
+        for question in questions:
+            question.cancel()
+
+
+async def test_a_slow_upload_takes_no_place(tmp_path: Path) -> None:
+    async with appliance(tmp_path, {"POST /v1/sealed": echo}, max_exchanges=1) as gateway:
+        declared = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (200_000 + len(REQUEST))
+        slow = await gateway.raw(HEADERS + declared + REQUEST + b"\xff" * 100_000)
+        await asyncio.sleep(0.1)
+        assert (await gateway.seal()).status == 200
+        await slow.send(b"\xff" * 100_000)
+        answer = await slow.rest()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.count(b"\xff") == 200_000
+
+
+async def test_more_uploads_than_allowed_wait_for_their_turn_and_are_busy_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parent.gateway._MAX_UPLOADS", 1)
+    async with appliance(tmp_path, {"POST /v1/sealed": echo}, turn_timeout_s=0.05) as gateway:
+        slow = await gateway.raw(HEADERS + b"Content-Length: 200000\r\n\r\n" + REQUEST.ljust(100_000))
+        await asyncio.sleep(0.1)
+        refused = await gateway.seal(REQUEST.ljust(100_000))
+        assert refused.problem is Problem.BUSY
+        assert refused.headers["Retry-After"] == "1"
+        slow.close()
+        await eventually(lambda: not gateway.server.server_state.tasks)
+        assert (await gateway.seal(REQUEST.ljust(100_000))).status == 200

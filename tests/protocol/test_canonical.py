@@ -12,6 +12,8 @@ from strongroom.protocol.errors import Malformed
 from strongroom.protocol.payloads import (
     Alternative,
     ChatTask,
+    Description,
+    Embeddings,
     Event,
     Failure,
     GenerationEnd,
@@ -27,7 +29,7 @@ from strongroom.protocol.payloads import (
     TextDelta,
     TokenLogprob,
 )
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from tests.protocol.vectors.tasks import DEFAULTS
 
 REQUEST = Request(secret=b"s" * 32, stream=True, task=ChatTask(messages=[Message("user", "hi")], temperature=0.5))
@@ -235,6 +237,8 @@ EVENTS: list[list[Event]] = [
     [TextDelta(""), TextDelta("", [LOGPROB])],
     [Scores(["a"], Tensor("float32", [0, 1], b"")), Tags([[], [Span(0, 1, "x", 0.5)]])],
     [GenerationEnd("stop", 1 << 33, 24), Receipt(b"r" * 256)],
+    [Embeddings(Tensor("float32", [0, 1], b""), 24)],
+    [Description("1", "infer", [Port("x", "bool", ["n", None, 4])], [])],
     [Failure("busy", "x" * 512, None), Failure("busy", "", "m")],
     [
         Outputs(

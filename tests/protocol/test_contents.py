@@ -12,6 +12,7 @@ from strongroom.protocol.errors import Malformed
 from strongroom.protocol.events import decode_events, encode_events
 from strongroom.protocol.padding import ANSWER_BUCKET_BYTES, padded_size
 from strongroom.protocol.payloads import (
+    Description,
     Embeddings,
     Event,
     Failure,
@@ -24,15 +25,16 @@ from strongroom.protocol.payloads import (
     TextDelta,
     TokenLogprob,
 )
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from tests.protocol.sealed import LIVE, TASK
 
 END = GenerationEnd("stop", 3, 2)
 FAILURE = Failure("expired", "Seal it again.")
-VECTORS = Embeddings(Tensor("float32", [1, 1], b"\0\0\0\0"))
+VECTORS = Embeddings(Tensor("float32", [1, 1], b"\0\0\0\0"), 3)
 OUTPUTS = Outputs({"y": Tensor("uint8", [1], b"\1")})
 SCORES = Scores(["good", "bad"], Tensor("float32", [1, 2], bytes(8)))
 TAGS = Tags([[Span(0, 1, "place", 0.5)]])
+DESCRIPTION = Description("1", "infer", [Port("x", "float32", ["n", 4])], [Port("y", "float32", ["n", 3])])
 RECEIPT = Receipt(b"receipt")
 
 
@@ -74,7 +76,7 @@ def test_what_is_told_of_the_tokens_is_joined_too() -> None:
     assert response_content(streamed) != response_content([TextDelta("€!"), END])
 
 
-@pytest.mark.parametrize("end", [END, FAILURE, VECTORS, SCORES, TAGS, OUTPUTS])
+@pytest.mark.parametrize("end", [END, FAILURE, VECTORS, SCORES, TAGS, OUTPUTS, DESCRIPTION])
 def test_the_receipt_is_the_last_event(end: Event) -> None:
     assert split_receipt([end, RECEIPT]) == ([end], b"receipt")
     assert split_receipt([TextDelta("a"), end, RECEIPT]) == ([TextDelta("a"), end], b"receipt")
@@ -118,6 +120,7 @@ def test_refusals_and_small_answers_fall_into_one_bucket() -> None:
         [SCORES],
         [TAGS],
         [OUTPUTS],
+        [DESCRIPTION],
         [TextDelta("yes"), END],
     ]
     sizes = {padded_size(len(encode_events([*answer, receipt])), ANSWER_BUCKET_BYTES) for answer in answers}

@@ -13,7 +13,7 @@ from attestation.bindings import CLIENT_PURPOSE
 from attestation.evidence import MAX_EVIDENCE_BYTES
 from strongroom.client.kept_answers import MAX_ANSWER_BYTES
 from strongroom.client.tickets import MAX_TICKET_BYTES
-from strongroom.protocol import canonical, constants, events
+from strongroom.protocol import canonical, catalogue, constants, events
 from strongroom.protocol.audit import MAX_PAGE_BYTES, MAX_PAGE_LEAVES
 from strongroom.protocol.messages import MAX_WRAPPED_KEY_BYTES
 from strongroom.protocol.metrics import BOUNDS, MAX_METRICS_BYTES, OUTCOMES
@@ -21,7 +21,9 @@ from strongroom.protocol.payloads import (
     LEAST_LOGPROB,
     MAX_ALTERNATIVES,
     MAX_LOGPROBS,
+    MAX_OUTPUTS,
     MAX_SPANS,
+    MAX_TENSORS,
     MAX_TEXT_CHARACTERS,
     Event,
     FailureCode,
@@ -32,7 +34,7 @@ from strongroom.protocol.payloads import (
     TokenLogprob,
 )
 from strongroom.protocol.problems import Problem
-from strongroom.protocol.tensors import DType, Tensor
+from strongroom.protocol.tensors import DType, Port, Tensor
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 
@@ -57,7 +59,7 @@ def test_each_member_of_each_task() -> None:
     shown: dict[str, list[str]] = {}
     for tasks, member, *_ in rows("The body"):
         for task in tasks.split(", "):
-            shown.setdefault(task.strip("`"), []).append(member.strip("`"))
+            shown.setdefault(task.strip("`"), []).extend(re.findall(r"\w+", member))
     assert shown == tags(Task)
 
 
@@ -74,8 +76,14 @@ def test_each_member_of_each_event() -> None:
         assert all(re.search(rf"\b{name}\b", shown[event]) for name in names), event
 
 
-def test_the_body_the_rest_a_tensor_and_what_is_told_of_a_token() -> None:
-    kinds = (("body   = {", Request), ("rest = {", Rest), ("tensor = {", Tensor), ("told   = {", TokenLogprob))
+def test_the_body_the_rest_a_tensor_a_port_and_what_is_told_of_a_token() -> None:
+    kinds = (
+        ("body   = {", Request),
+        ("rest = {", Rest),
+        ("tensor = {", Tensor),
+        ("port   = {", Port),
+        ("told   = {", TokenLogprob),
+    )
     for first, kind in kinds:
         [said] = re.findall(rf"{re.escape(first)}(.*?)[}}{{]", PAGE, re.DOTALL)
         assert re.findall(r"(?:^|,)\s*(\w+):", said) == members(kind)
@@ -84,6 +92,7 @@ def test_the_body_the_rest_a_tensor_and_what_is_told_of_a_token() -> None:
 def test_the_lists_of_codes() -> None:
     assert f"Codes of failures: {', '.join(get_args(FailureCode))}." in PAGE
     assert f"dtype: {' | '.join(get_args(DType))}," in PAGE
+    assert f"task: {', '.join(get_args(catalogue.Task)[:-1])} or {get_args(catalogue.Task)[-1]};" in PAGE
 
 
 def test_the_problems_of_the_enclave() -> None:
@@ -127,6 +136,8 @@ LIMITS = {
     "alternatives": f"top: at most {MAX_ALTERNATIVES} of",
     "log probabilities": f"`max_tokens` × (1 + `logprobs`) is at most {MAX_LOGPROBS:,}",
     "a log probability": f"logprob: float, −{-LEAST_LOGPROB:,.0f} to 0",
+    "tensors": f"map of 1 to {MAX_TENSORS} tensors, names of at most 128 characters",
+    "inputs": f"inputs, at most {MAX_TENSORS}, and outputs, at most {MAX_OUTPUTS}:",
     "spans": f"more than {MAX_SPANS:,} spans",
     "a rest": f"by {constants.MAX_REST_MS // 86_400_000} days at most",
     "a nonce": f"{constants.NONCE_BYTES_MIN} to {constants.NONCE_BYTES_MAX} bytes",

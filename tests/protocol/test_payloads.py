@@ -7,13 +7,18 @@ import pytest
 
 from strongroom.protocol import canonical
 from strongroom.protocol.canonical import MAX_ITEMS
+from strongroom.protocol.constants import MAX_CHUNK_BYTES
 from strongroom.protocol.errors import Malformed
 from strongroom.protocol.events import decode_events, encode_events
 from strongroom.protocol.payloads import (
     MAX_LOGPROBS,
+    MAX_OUTPUTS,
     MAX_SPANS,
+    MAX_TENSORS,
     Alternative,
     CompleteTask,
+    DescribeTask,
+    Description,
     Event,
     Scores,
     Span,
@@ -22,7 +27,7 @@ from strongroom.protocol.payloads import (
     TextDelta,
     TokenLogprob,
 )
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 
 NAN, INFINITY = float("nan"), float("inf")
 LIMITS: dict[str, tuple[list[object], list[object]]] = {
@@ -87,6 +92,25 @@ SCORE: dict[str, object] = {
 }
 
 
+VECTORS: dict[str, object] = {
+    "event": "embeddings",
+    "vectors": {"dtype": "float32", "shape": [], "data": b""},
+    "prompt_tokens": 1 << 40,
+}
+PORT: dict[str, object] = {"name": "x", "dtype": "float32", "shape": ["n", None, 4]}
+DESCRIPTION: dict[str, object] = {
+    "event": "description",
+    "version": "1",
+    "task": "infer",
+    "inputs": [PORT] * 64,
+    "outputs": [PORT] * 256,
+}
+
+
+def described(**changes: object) -> dict[str, object]:
+    return DESCRIPTION | {"inputs": [PORT | changes]}
+
+
 def delta(*tokens: object) -> dict[str, object]:
     return {"event": "delta", "text": "", "logprobs": list(tokens)}
 
@@ -102,6 +126,10 @@ SOUND: list[dict[str, object]] = [
     tags(),
     tags(SPAN, SPAN | {"label": "x" * 256, "score": 1.0}),
     SCORE,
+    VECTORS,
+    DESCRIPTION,
+    described(name="é" * 128, shape=["é" * 128, None, 0, 1 << 31, "b", "c", "d", "e"]),
+    DESCRIPTION | {"task": "chat", "inputs": [], "outputs": []},
 ]
 UNSOUND: list[dict[str, object]] = [
     delta(),
@@ -116,6 +144,18 @@ UNSOUND: list[dict[str, object]] = [
     tags(SPAN | {"label": "x" * 257}),
     SCORE | {"labels": []},
     SCORE | {"labels": ["x" * 257]},
+    *(VECTORS | {"prompt_tokens": value} for value in (-1, 1.0, None, True)),
+    {name: value for name, value in VECTORS.items() if name != "prompt_tokens"},
+    *(described(shape=[size]) for size in (-1, (1 << 31) + 1, 1.0, True, b"n", "", "x" * 129, [4])),
+    described(shape=[1] * 9),
+    described(shape=None),
+    described(name="x" * 129),
+    described(dtype="string"),
+    described(more=1),
+    *(DESCRIPTION | {"task": task} for task in ("complete", "describe", "", None)),
+    DESCRIPTION | {"version": "No version"},
+    DESCRIPTION | {"inputs": [PORT] * 65},
+    DESCRIPTION | {"outputs": [PORT] * 257},
 ]
 
 
@@ -141,6 +181,20 @@ def test_the_largest_answers_have_few_enough_items() -> None:
     ]
     for events in largest:
         assert decode_events(encode_events(events)) == events
+
+
+def test_the_longest_description_fits_an_answer() -> None:
+    longest = Port("😀" * 128, "float32", ["😀" * 128] * 8)
+    events: list[Event] = [Description("v" * 64, "infer", [longest] * MAX_TENSORS, [longest] * MAX_OUTPUTS)]
+    data = encode_events(events)
+    assert decode_events(data) == events
+    assert len(data) < MAX_CHUNK_BYTES // 2
+
+
+def test_what_a_model_is_is_asked_without_a_word_more() -> None:
+    assert task_of(cbor2.dumps({"task": "describe"})) == DescribeTask()
+    with pytest.raises(Malformed):
+        task_of(cbor2.dumps({"task": "describe", "model": "m"}, canonical=True))
 
 
 def test_a_request_may_not_have_as_many_items_as_an_answer() -> None:

@@ -215,7 +215,7 @@ def test_without_asking_no_usage_is_told_on_the_way() -> None:
     assert len(stream) == 3
 
 
-VECTORS = Embeddings(Tensor("float32", [1, 1], b"\0" * 4))
+VECTORS = Embeddings(Tensor("float32", [1, 1], b"\0" * 4), 1)
 
 
 @pytest.mark.parametrize("events", [[], [TextDelta("a")], [END, TextDelta("a")], [VECTORS], [VECTORS, END]], ids=str)

@@ -20,6 +20,13 @@ def test_one_prompt_may_come_in_a_list_and_log_probabilities_are_a_number() -> N
     assert task == CompleteTask(prompt="once", max_tokens=16, temperature=1.0, logprobs=2)
 
 
+def test_of_a_field_that_is_given_twice_the_last_counts() -> None:
+    assert (
+        whole(COMPLETIONS, b'{"prompt": "never", "model": "m", "prompt": "once"}').task
+        == whole(COMPLETIONS, ASKED).task
+    )
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -17,7 +17,7 @@ ROWS = struct.pack("<4f", 1, 2, 3, 4)
 
 
 def answered(data: bytes = ROWS, shape: tuple[int, ...] = (2, 2), **fields: object) -> Any:
-    return told(whole(EMBEDDINGS, {**ASKED, **fields}).write([Embeddings(Tensor("float32", list(shape), data))]))
+    return told(whole(EMBEDDINGS, {**ASKED, **fields}).write([Embeddings(Tensor("float32", list(shape), data), 9)]))
 
 
 def test_a_text_or_texts() -> None:
@@ -30,7 +30,7 @@ def test_the_vectors_in_both_encodings() -> None:
     assert [item["embedding"] for item in plain["data"]] == [[1, 2], [3, 4]]
     assert [base64.b64decode(item["embedding"]) for item in encoded["data"]] == [ROWS[:8], ROWS[8:]]
     assert [item["index"] for item in plain["data"]] == [0, 1]
-    assert plain["usage"] == {"prompt_tokens": 0, "total_tokens": 0}
+    assert plain["usage"] == {"prompt_tokens": 9, "total_tokens": 9}
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_what_json_cannot_hold_is_refused_and_goes_as_bytes() -> None:
     [
         [],
         [GenerationEnd("stop", 1, 1)],
-        [Embeddings(Tensor("float32", [1, 4], ROWS))],
-        [Embeddings(Tensor("float32", [2, 4], ROWS))],
-        [Embeddings(Tensor("float64", [2, 1], ROWS))],
-        [Embeddings(Tensor("float32", [2, 2, 1], ROWS))],
+        [Embeddings(Tensor("float32", [1, 4], ROWS), 9)],
+        [Embeddings(Tensor("float32", [2, 4], ROWS), 9)],
+        [Embeddings(Tensor("float64", [2, 1], ROWS), 9)],
+        [Embeddings(Tensor("float32", [2, 2, 1], ROWS), 9)],
     ],
     ids=["none", "another", "too few", "short", "dtype", "shape"],
 )

@@ -37,7 +37,7 @@ def test_every_dtype_of_the_protocol_has_a_datatype() -> None:
 def test_numbers_go_there_and_back(datatype: str) -> None:
     dtype = DTYPES[datatype]
     values = [True, False] if dtype == "bool" else [1, 0]
-    tensor = Tensor(dtype, [2], pack(dtype, values, "x"))  # type: ignore[arg-type]  # a name of DTYPES
+    tensor = Tensor(dtype, [2], pack(dtype, values, [2]))  # type: ignore[arg-type]  # a name of DTYPES
     tensor.check()
     assert unpack(tensor) == values
 
@@ -46,6 +46,8 @@ def test_data_may_be_nested_or_flat_or_bytes() -> None:
     expected = Tensor("float32", [2, 1], RAW)
     assert tensors({**X, "shape": [2, 1], "data": [[1], [2.5]]}) == {"x": expected}
     assert tensors({**X, "shape": [2, 1]}) == {"x": expected}
+    assert tensors({**X, "shape": [2, 0], "data": [[], []]}) == {"x": Tensor("float32", [2, 0], b"")}
+    assert tensors({**X, "shape": [1] * 8, "data": [[[[[[[[1]]]]]]]]}) == {"x": Tensor("float32", [1] * 8, RAW[:4])}
     raw: dict[str, Any] = {"name": "x", "shape": [2, 1], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
     assert tensors(raw, {**X, "name": "y"}, {**raw, "name": "z"}, binary=RAW + RAW) == {
         "x": expected, "y": Tensor("float32", [2], RAW), "z": expected,
@@ -62,6 +64,12 @@ def test_data_may_be_nested_or_flat_or_bytes() -> None:
         {"data": [True, False]},
         {"data": "canary"},
         {"data": [[1], 2]},
+        {"data": [[1], [2]]},
+        {"data": [[1, 2]], "shape": [2, 1]},
+        {"data": [[1, 2], [3, 4]], "shape": [4]},
+        {"data": [[1, 2, 3], [4]], "shape": [2, 2]},
+        {"data": [[1, 2, 3, 4], [5, 6, 7, 8]], "shape": [2, 2, 2]},
+        {"data": [[], []], "shape": [0]},
         {"data": {"canary": 1}},
         {"data": [1]},
         {"data": [1, 1e300]},

@@ -6,6 +6,7 @@ import { Malformed } from "./errors.js";
 /** Of an answer in CBOR: those that tell of many tokens, or find many spans, have more than requests. */
 const MAX_ITEMS = 1 << 17;
 const DTYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"];
+const TASKS = ["chat", "embed", "classify", "tag", "infer"];
 const FAILURES = [
   "unknown-model",
   "wrong-task",
@@ -37,16 +38,26 @@ const isToken = (value) =>
 const isLabel = (value) => isText(value) && [...value].length <= 256;
 const isSpan = (value) => hasFields(value, { start: isCount, end: isCount, label: isLabel, score: isWithin(0, 1) });
 const isDetail = (value) => isText(value) && [...value].length <= 512;
-const isModel = (value) => value === null || (isText(value) && IDENTIFIER.test(value));
+const isIdentifier = (value) => isText(value) && IDENTIFIER.test(value);
+const isModel = (value) => value === null || isIdentifier(value);
+const isName = (value) => isText(value) && [...value].length <= 128;
+const isSize = (value) => value === null || isDimension(value) || (isName(value) && value !== "");
+const isPort = (value) => hasFields(value, { name: isName, dtype: isOneOf(DTYPES), shape: isListOf(isSize, 0, 8) });
 const isReceipt = (value) => isBytes(value) && value.length >= 1 && value.length <= MAX_RECEIPT_BYTES;
 
 const EVENTS = {
   delta: { text: isText },
   end: { finish: isOneOf(["stop", "length"]), prompt_tokens: isCount, completion_tokens: isCount },
-  embeddings: { vectors: isTensor },
+  embeddings: { vectors: isTensor, prompt_tokens: isCount },
   scores: { labels: isListOf(isLabel, 1), scores: isTensor },
   tags: { spans: isListOf(isListOf(isSpan)) },
   outputs: { tensors: isTensors },
+  description: {
+    version: isIdentifier,
+    task: isOneOf(TASKS),
+    inputs: isListOf(isPort, 0, 64),
+    outputs: isListOf(isPort, 0, 256),
+  },
   failure: { code: isOneOf(FAILURES), detail: isDetail, model: isModel },
   receipt: { receipt: isReceipt },
 };

@@ -7,4 +7,4 @@ export { KeyConfiguration, acceptedConfiguration, parseKeyList } from "./keys.js
 export { receiptSalts, requestCommitment, responseCommitment, splitReceipt } from "./receipts.js";
 export { sealRequest } from "./requests.js";
 export { openReply, openResponse } from "./responses.js";
-export { chat, classify, complete, embed, infer, tag } from "./tasks.js";
+export { chat, classify, complete, describe, embed, infer, tag } from "./tasks.js";

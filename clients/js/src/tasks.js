@@ -21,6 +21,9 @@ export const tag = (texts) => ({ task: "tag", texts });
 /** Run a tensor model; `tensors` is an object of { dtype, shape, data } by name. */
 export const infer = (tensors) => ({ task: "infer", tensors });
 
+/** Say what the model is; every model does, whatever its task. */
+export const describe = () => ({ task: "describe" });
+
 /** The options of chat and complete that are not their defaults, by their names on the wire. */
 function generation({ maxTokens, temperature, topP, topK, seed, stop, logprobs, schema } = {}) {
   return {

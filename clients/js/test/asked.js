@@ -1,5 +1,5 @@
 import { unhex } from "./support.js";
-import { chat, classify, complete, embed, infer, tag } from "../src/tasks.js";
+import { chat, classify, complete, describe, embed, infer, tag } from "../src/tasks.js";
 
 const LARGEST_SEED = 2n ** 63n - 1n;
 const TASKS = {
@@ -9,6 +9,7 @@ const TASKS = {
   classify: ({ texts }) => classify(texts),
   tag: ({ texts }) => tag(texts),
   infer: ({ tensors }) => infer(Object.fromEntries(Object.entries(tensors).map(tensorOf))),
+  describe: () => describe(),
 };
 
 function optionsOf({ max_tokens: maxTokens, top_p: topP, top_k: topK, seed, ...others }) {

@@ -83,41 +83,48 @@ class Buckets:
 
     def __init__(self, *, shared: bool) -> None:
         self._shared = shared
-        self._buckets: dict[tuple[int, Request | None], Bucket] = {}
+        self._groups: dict[Request | None, dict[int, Bucket]] = {}  # by request, or all in one; then by width
 
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return sum(len(bucket) for buckets in self._groups.values() for bucket in buckets.values())
 
     def __bool__(self) -> bool:
-        return bool(self._buckets)
+        return bool(self._groups)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Put each row into the bucket of its length."""
         for row in rows:
             width = width_of(row.tokens)
-            key = (width, None if self._shared else row.request)
-            self._buckets.setdefault(key, Bucket(width)).add(row)
+            buckets = self._groups.setdefault(None if self._shared else row.request, {})
+            buckets.setdefault(width, Bucket(width)).add(row)
 
     def take(self) -> list[Row]:
         """The batch to run next; empty when no row waits.
 
-        The fullest bucket gives it, unless another was passed over MAX_PASSES times: so a row waits for at most
-        MAX_PASSES batches more than there are buckets, until its bucket's next batch.
+        Requests that never share give one in turn. The fullest bucket gives it, unless another was passed over
+        MAX_PASSES times: so a row waits for at most MAX_PASSES batches more than there are buckets, until its bucket's
+        next batch, and for as many of each other request that does not share.
         """
-        if not self._buckets:
+        if not self._groups:
             return []
-        chosen = max(self._buckets.values(), key=lambda bucket: bucket.urgency)
-        for bucket in self._buckets.values():
+        group = next(iter(self._groups))
+        buckets = self._groups.pop(group)
+        chosen = max(buckets.values(), key=lambda bucket: bucket.urgency)
+        for bucket in buckets.values():
             bucket.passed_over += 1
         batch = chosen.take()
-        self._forget_empty()
+        self._keep(group, buckets)
         return batch
 
     def drop(self, request: Request) -> None:
         """Remove the rows of the request."""
-        for bucket in self._buckets.values():
+        group = None if self._shared else request
+        buckets = self._groups.pop(group, {})
+        for bucket in buckets.values():
             bucket.drop(request)
-        self._forget_empty()
+        self._keep(group, buckets)
 
-    def _forget_empty(self) -> None:
-        self._buckets = {key: bucket for key, bucket in self._buckets.items() if len(bucket)}
+    def _keep(self, group: Request | None, buckets: dict[int, Bucket]) -> None:
+        """Put a group behind the others, without its empty buckets, if any is left."""
+        if left := {width: bucket for width, bucket in buckets.items() if len(bucket)}:
+            self._groups[group] = left

@@ -14,6 +14,7 @@ from enclave.engine.batching.scheduler import Scheduler
 from enclave.engine.errors import EngineBusy, EngineError, WrongTask
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
+from enclave.engine.runner import NO_PORTS
 from enclave.engine.tokenization import EncodedText
 from enclave.threads import running_pool
 from strongroom.protocol.payloads import Event, Task
@@ -51,6 +52,8 @@ class BatchRunner(Generic[Part]):
 
     A thread works as long as the scheduler has a step for it: a turn of the tokenizer, or a batch.
     """
+
+    ports = NO_PORTS
 
     def __init__(
         self,

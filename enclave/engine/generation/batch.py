@@ -32,10 +32,9 @@ class Batch:
         self._reading.append(conversation)
 
     def clear(self) -> None:
-        """Forget all conversations, and clear all rows."""
+        """Forget all conversations, and clear all rows, of which nothing is known any more."""
         self._rows, self._reading = Rows(self._graph.cache), deque()
-        for row in range(self._graph.rows):
-            self._graph.forget(row)
+        self._graph.forget_all()
 
     def step(self) -> list[Conversation]:
         """Run one chunk of one prompt and one token of all that decode; return those that ended, their rows cleared.

@@ -4,15 +4,29 @@ The limits below and the bounds of `schemas` bound together what a hostile schem
 chunk of a prompt, at each token a fraction of a step. docs/adr/0014-constrained-output.md has the figures.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import llguidance
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from enclave.engine.errors import InvalidRequest
 from enclave.engine.generation.schemas import bounded_schema
+from enclave.engine.tokenization import Tokenizer
 
+_GRAMMAR = '%llguidance {"no_forcing": true}\nstart: %json '
+"""Forced, the only text that can come next is made and tokenised at once: all of the million characters that a pattern
+can ask for, and a control token where a text spells one."""
+_STYLE = {
+    # Regular expressions: one space where models write one, and no room for nothing but spaces.
+    "item_separator": ", ?",
+    "key_separator": ": ?",
+    "whitespace_flexible": False,
+    "json_allowed_escapes": 'nrbtf\\"',  # not u: with it a name that `properties` names could come in another spelling
+}
+_WRITTEN = frozenset(bytes([character]) for character in range(0x20, 0x7F))
+_SHUT = np.array([-np.inf, 0], dtype=np.float32)
 _LIMITS = llguidance.LLParserLimits(
     initial_lexer_fuel=100_000,
     step_lexer_fuel=50_000,
@@ -32,7 +46,7 @@ class Constraint:
         self._matcher = matcher
 
     def masked(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A copy of the logits [vocabulary], -inf for every token that may not come next.
+        """A copy of the logits [vocabulary], -inf for every token that may not come next; what is not finite stays so.
 
         A stop token may come where the text so far is an instance of the schema, and nowhere else. Raises
         InvalidRequest if the limits do not suffice.
@@ -40,7 +54,9 @@ class Constraint:
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         self._check()
         allowed = np.unpackbits(bits, count=len(logits), bitorder="little")
-        return np.where(allowed, logits, np.float32(-np.inf))
+        with np.errstate(invalid="ignore"):
+            masked: NDArray[np.float32] = logits + _SHUT[allowed]
+        return masked
 
     def push(self, token: int) -> None:
         """Go on behind a token that was not masked; raise InvalidRequest if the limits do not suffice."""
@@ -59,31 +75,39 @@ class Constraint:
 class Constraints:
     """Makes the constraints of one model's answers."""
 
-    def __init__(self, tokenizer: bytes, stop_tokens: Iterable[int], vocabulary: int) -> None:
-        """Of a tokenizer.json, and of a graph with logits for `vocabulary` tokens."""
+    def __init__(self, tokenizer: Tokenizer, stop_tokens: Iterable[int], vocabulary: int) -> None:
+        """Of a graph with logits for `vocabulary` tokens. Raises ModelRejected for tokens that do not decode."""
         self._vocabulary = vocabulary
-        self._tokenizer = _tokenizer(tokenizer.decode().strip(), sorted(stop_tokens), vocabulary)
+        self._tokenizer = _tokenizer(tokenizer.texts(vocabulary), sorted(stop_tokens))
 
     def follow(self, schema: str) -> Constraint:
         """The constraint of an answer that is an instance of the JSON schema; raise InvalidRequest."""
         if self._tokenizer is None:
             raise InvalidRequest("expected no schema for this model, whose tokens are not bytes of text, got one")
-        grammar = llguidance.LLMatcher.grammar_from_json_schema(
-            bounded_schema(schema),
-            # Regular expressions: one space where models write one, and no room for nothing but spaces.
-            overrides={"item_separator": ", ?", "key_separator": ": ?", "whitespace_flexible": False},
-        )
+        grammar = _GRAMMAR + msgspec.json.encode(bounded_schema(schema) | {"x-guidance": _STYLE}).decode()
         constraint = Constraint(llguidance.LLMatcher(self._tokenizer, grammar, log_level=0, limits=_LIMITS))
         constraint.masked(np.zeros(self._vocabulary, dtype=np.float32))
         return constraint
 
 
-def _tokenizer(text: str, stop_tokens: list[int], vocabulary: int) -> llguidance.LLTokenizer | None:
-    """None for those that llguidance does not know: it takes the byte-level ones, and those that fall back to bytes.
+class _Vocabulary:
+    """The tokens of a model as llguidance asks for them. Those without text come as an end, or not at all."""
 
-    What does not begin with a brace it would take for the path of a file.
-    """
-    try:
-        return llguidance.LLTokenizer(text, n_vocab=vocabulary, eos_token=stop_tokens)
-    except ValueError:
+    bos_token_id = None
+    special_token_ids: Sequence[int] = ()
+
+    def __init__(self, texts: Sequence[bytes], stop_tokens: Sequence[int]) -> None:
+        self.eos_token_id = stop_tokens[0]
+        self.tokens = list(texts)
+        for token in stop_tokens:
+            self.tokens[token] = b""
+
+    def __call__(self, text: str) -> list[int]:
+        raise NotImplementedError("nothing is forced, so no text is tokenised")
+
+
+def _tokenizer(texts: Sequence[bytes], stop_tokens: list[int]) -> llguidance.LLTokenizer | None:
+    """None unless each character that JSON is written with is a token: those that are parts of words hold no space."""
+    if not _WRITTEN.issubset(texts):
         return None
+    return llguidance.LLTokenizer(llguidance.TokenizerWrapper(_Vocabulary(texts, stop_tokens)), eos_token=stop_tokens)

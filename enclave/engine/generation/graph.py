@@ -64,6 +64,14 @@ class DecoderGraph:
     def forget(self, row: int) -> None:
         """Overwrite with zeros the row's K/V, and the tokens and logits of the last steps, which are dead by then."""
         self.cache.clear(row)
+        self._forget_step()
+
+    def forget_all(self) -> None:
+        """The same for all rows, whatever is known of them."""
+        self.cache.clear_all()
+        self._forget_step()
+
+    def _forget_step(self) -> None:
         self.tokens[:] = 0
         self.logits[:] = 0
 

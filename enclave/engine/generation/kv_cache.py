@@ -61,6 +61,12 @@ class KVCache:
             buffer[row, :, : self._used_tokens[row]] = 0
         self._used_tokens[row] = 0
 
+    def clear_all(self) -> None:
+        """Overwrite everything with zeros, also what was left of a swap that failed."""
+        for buffer in (*self.buffers.values(), self._spare):
+            buffer[:] = 0
+        self._used_tokens = [0] * len(self._used_tokens)
+
 
 def _zeros(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Zeros in pages that are there: those of np.zeros come one by one at the first conversations, which wait."""

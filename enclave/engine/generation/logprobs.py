@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from enclave.engine.generation.sampling import likeliest
 from strongroom.protocol.payloads import LEAST_LOGPROB, Alternative, TokenLogprob
 
 
@@ -18,8 +19,7 @@ def token_logprob(
     with np.errstate(over="ignore", under="ignore"):
         shifted = logits - logits.max()
         logprobs = np.maximum(shifted - np.log(np.exp(shifted).sum()), np.float32(LEAST_LOGPROB))
-    count = min(count, len(logits))
-    found = np.argpartition(logprobs, -count)[len(logits) - count :]
-    ordered = found[np.lexsort((found, -logprobs[found]))]
+    found = likeliest(logits, min(count, len(logits)))
+    ordered = found[np.argsort(-logits[found], kind="stable")]
     top = [Alternative(bytes_of(int(index)), float(logprobs[index])) for index in ordered]
     return TokenLogprob(bytes_of(token), float(logprobs[token]), top)

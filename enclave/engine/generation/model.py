@@ -62,7 +62,7 @@ class LanguageModel:
         needed = max(tokenizer.ids, max(manifest.chat.stop_tokens) + 1)
         if needed > graph.vocabulary:
             raise ModelRejected(f"graph: expected logits for {needed} tokens, got {graph.vocabulary}")
-        constraints = Constraints(files[manifest.tokenizer], manifest.chat.stop_tokens, graph.vocabulary)
+        constraints = Constraints(tokenizer, manifest.chat.stop_tokens, graph.vocabulary)
         return cls(manifest.chat, tokenizer, constraints, graph)
 
     def start(self, task: Task, listener: Listener) -> Conversation:

@@ -1,20 +1,23 @@
-"""The runner of language models: one thread that steps all conversations, a bounded queue in front of it."""
+"""The runner of language models: a thread that reads prompts, and one that steps all conversations."""
 
 from collections import deque
 
 from enclave.engine.cancellation import Cancelled
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
 from enclave.engine.generation.batch import Batch
+from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
 from enclave.engine.thread_runner import ThreadRunner
+from enclave.threads import running_pool
 
 
 class SlotRunner(ThreadRunner):
     """Runs the chats of one model side by side, as many as it has rows; the others wait in the order they came.
 
-    Once a task has a row, `run` raises its WrongTask, InvalidRequest, TooLong or InferenceFailed.
+    To tokenise a prompt can take longer than a step, so a thread of its own does it: the streams go on meanwhile. When
+    it is the task's turn, `run` raises its WrongTask, InvalidRequest, TooLong or InferenceFailed.
     """
 
     def __init__(self, model: LanguageModel, max_queued: int, observer: ModelObserver | None = None) -> None:
@@ -22,26 +25,56 @@ class SlotRunner(ThreadRunner):
         super().__init__(model.graph.rows + max_queued, observer)
         self._model = model
         self._batch = Batch(model.graph)
-        self._waiting: deque[Job] = deque()
+        self._steps = running_pool(1, "steps")
+        self._waiting: deque[tuple[Job, Conversation | EngineError]] = deque()
         self._working = False
 
-    def _enqueue(self, job: Job) -> None:
-        if not self._working:
-            self._pool.submit(self._work)
-            self._working = True
-        self._waiting.append(job)
+    def close(self) -> None:
+        """Cancel all tasks and wait for the threads: at most one prompt, and one step of the model."""
+        super().close()
+        self._steps.shutdown()
+
+    def _begin(self, job: Job) -> None:
+        """Make a conversation of the job, in the prompts' thread, and see to it that it is stepped."""
+        read = self._conversation(job)
+        with self._lock:
+            if job not in self._jobs:
+                return  # it ended with all others
+            self._waiting.append((job, read))
+            if not self._working:
+                self._steps.submit(self._work)
+                self._working = True
+
+    def _conversation(self, job: Job) -> Conversation | EngineError:
+        """Of the job, or why there is none."""
+        try:
+            job.cancellation.check()
+            return self._model.start(job.task, job)
+        except Cancelled:
+            return _cancelled()
+        except EngineError as error:
+            return error
+        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
+            return InferenceFailed(f"expected the tokenizer to finish, got {type(error).__name__}")
 
     def _work(self) -> None:
         """Steps, until nobody waits for any."""
+        failure = ""
         while self._has_work():
-            try:
-                self._step()
-            except BaseException as error:  # memory can be short anywhere, while another model takes what there is
-                self._fail_all(type(error).__name__)
+            try:  # memory can be short anywhere, while another model takes what there is
+                self._fail_all(failure) if failure else self._step()
+                failure = ""
+            except BaseException as error:
+                failure = type(error).__name__
+
+    def _has_work(self) -> bool:
+        with self._lock:
+            self._working = bool(self._waiting) or len(self._batch) > 0
+            return self._working
 
     def _step(self) -> None:
         self._drop_cancelled()
-        self._start_next()
+        self._let_in()
         for conversation in self._batch.step():
             self._end(conversation.listener, conversation.failure)
 
@@ -54,41 +87,29 @@ class SlotRunner(ThreadRunner):
         for job in jobs:
             self._end(job, InferenceFailed(f"expected the model to finish, got {cause}"))
 
-    def _has_work(self) -> bool:
-        with self._lock:
-            self._working = bool(self._jobs)
-            return self._working
-
     def _drop_cancelled(self) -> None:
         """End those that left while they waited."""
         with self._lock:
-            left = [job for job in self._waiting if _has_left(job)]
-            for job in left:
-                self._waiting.remove(job)
-        for job in left:
-            self._end(job, EngineBusy("the request was cancelled, since the engine is closing"))
+            left = [each for each in self._waiting if each[0].cancellation.cancelled]
+            for each in left:
+                self._waiting.remove(each)
+        for job, _ in left:
+            self._end(job, _cancelled())
 
-    def _start_next(self) -> None:
-        """Give a row to who waits longest: to one in each step, since its prompt is tokenised while others decode."""
-        if not self._batch.has_room:
-            return
-        with self._lock:
-            if not self._waiting:
-                return
-            job = self._waiting.popleft()
-        self._observer.observe("queue_seconds", job.age_s)
-        self._observer.observe("slots_in_use", 1 + len(self._batch))
-        try:
-            self._batch.join(self._model.start(job.task, job))
-        except EngineError as error:
-            self._end(job, error)
-        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
-            self._end(job, InferenceFailed(f"expected the tokenizer to finish, got {type(error).__name__}"))
+    def _let_in(self) -> None:
+        """Give the free rows to those who wait longest; end those of them that were refused."""
+        while self._batch.has_room:
+            with self._lock:
+                if not self._waiting:
+                    return
+                job, read = self._waiting.popleft()
+            if isinstance(read, EngineError):
+                self._end(job, read)
+            else:
+                self._observer.observe("queue_seconds", job.age_s)
+                self._observer.observe("slots_in_use", 1 + len(self._batch))
+                self._batch.join(read)
 
 
-def _has_left(job: Job) -> bool:
-    try:
-        job.cancellation.check()
-    except Cancelled:
-        return True
-    return False
+def _cancelled() -> EngineBusy:
+    return EngineBusy("the request was cancelled, since the engine is closing")

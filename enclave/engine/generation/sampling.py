@@ -45,14 +45,16 @@ class Sampler:
 
     def _kept(self, weights: NDArray[np.float32]) -> NDArray[np.intp] | None:
         """The tokens that top_k and top_p leave; None for all."""
-        kept = _likeliest(weights, self._top_k) if 0 < self._top_k < len(weights) else None
+        kept = likeliest(weights, self._top_k) if 0 < self._top_k < len(weights) else None
         if self._top_p == 1:
             return kept
         return _nucleus(weights, self._top_p) if kept is None else kept[_nucleus(weights[kept], self._top_p)]
 
 
-def _likeliest(weights: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """The indexes of the `count` largest weights, in order of index."""
+def likeliest(weights: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """The indexes of the `count` largest weights, of equal ones the first, in order of index."""
+    if count == 0:
+        return np.empty(0, dtype=np.intp)
     least = np.partition(weights, -count)[-count]
     more = np.flatnonzero(weights > least)
     equal = np.flatnonzero(weights == least)[: count - len(more)]

@@ -7,7 +7,8 @@ is in it and refuses what is not; llguidance gets what came out, never the calle
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from math import inf
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
@@ -18,7 +19,14 @@ MAX_SUBSCHEMAS = 128
 """Of one schema, itself included: the work grows faster than alternatives that are alike."""
 MAX_DEPTH = 32
 
-_String = Annotated[str, Meta(max_length=128)]
+_UNSAID = r"\x00-\x07\x0b\x0e-\x1f\x7f"
+"""Control characters that JSON has no letter for: no text of an answer holds them, and llguidance forgets some that a
+schema asks for."""
+_SAID = rf"\A[^{_UNSAID}]*\Z"
+_ESCAPED = rf"[dDwWsSnrtfpP]|[^A-Za-z0-9{_UNSAID}]|(?i:x(?!7f)[2-9a-f][0-9a-f]|u(?!00[01]|007f)[0-9a-f]{{4}})"
+_SAID_PATTERN = rf"\A([^\\{_UNSAID}]|\\({_ESCAPED}))*\Z"
+_String = Annotated[str, Meta(max_length=128, pattern=_SAID)]
+_Pattern = Annotated[str, Meta(max_length=128, pattern=_SAID_PATTERN)]
 _Integer = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 _Number = _Integer | Annotated[float, Meta(ge=-(2.0**53), le=2.0**53)]
 _Size = Annotated[int, Meta(ge=0, le=1 << 12)]
@@ -49,7 +57,7 @@ class Schema(Struct, forbid_unknown_fields=True, rename="camel"):
     max_items: _Size | UnsetType = UNSET
     min_length: _Size | UnsetType = UNSET
     max_length: _Size | UnsetType = UNSET
-    pattern: _String | UnsetType = UNSET
+    pattern: _Pattern | UnsetType = UNSET
     format: _Format | UnsetType = UNSET
     minimum: _Number | UnsetType = UNSET
     maximum: _Number | UnsetType = UNSET
@@ -82,7 +90,7 @@ _PLACE = re.compile(rf" - at `(\$(?:\.(?:{_KEYWORDS})|\[(?:[0-9]+|\.\.\.)\])*)`\
 _TOO_DEEP = f"schema: expected at most {MAX_DEPTH} levels of schemas, got more"
 
 
-def bounded_schema(text: str) -> str:
+def bounded_schema(text: str) -> dict[str, Any]:
     """The JSON schema of the caller's text, without its notes; raise InvalidRequest if it is not within the bounds."""
     try:
         schema = _DECODER.decode(text)
@@ -98,9 +106,10 @@ def bounded_schema(text: str) -> str:
     for part in parts:
         if isinstance(part, Schema):
             _require_no_intersection(part)
+            _require_room(part)
             for note in _NOTES:
                 setattr(part, note, UNSET)
-    return msgspec.json.encode(schema).decode()
+    return cast(dict[str, Any], msgspec.to_builtins(schema))
 
 
 def _place(error: msgspec.MsgspecError) -> str:
@@ -126,3 +135,19 @@ def _require_no_intersection(schema: Schema) -> None:
         raise InvalidRequest("schema: expected type and no other keyword beside $ref, anyOf, enum and const, got more")
     if found & _TEXT and len(found & (_TEXT | _LENGTHS)) > 1:
         raise InvalidRequest("schema: expected one of pattern, format and the lengths of a string, got several")
+
+
+def _require_room(schema: Schema) -> None:
+    """Raise InvalidRequest for bounds that llguidance misreads: it takes 0 for above 0 if the maximum is below 1.
+
+    So it does with any whole number as exclusive bound, if it is the one nearer to 0 and less than 1 is left beside it.
+    """
+    low, above = _number(schema.minimum, -inf), _number(schema.exclusive_minimum, -inf)
+    high, below = _number(schema.maximum, inf), _number(schema.exclusive_maximum, inf)
+    whole = (above >= 0 and above % 1 == 0) or (below <= 0 and below % 1 == 0)
+    if whole and min(high, below) - max(low, above) < 1:
+        raise InvalidRequest("schema: expected bounds at least 1 apart where the nearer to 0 is whole and exclusive")
+
+
+def _number(bound: float | UnsetType, otherwise: float) -> float:
+    return otherwise if bound is UNSET else bound

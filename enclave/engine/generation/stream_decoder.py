@@ -1,44 +1,33 @@
 """Generated tokens to text, as they come."""
 
-from enclave.engine.tokenization import Tokenizer
+from codecs import getincrementaldecoder
 
-_MAX_PENDING_TOKENS = 16
+from enclave.engine.tokenization import Tokenizer
 
 
 class StreamDecoder:
     """Generated tokens to pieces of text that never split a character over two pieces.
 
-    Invalid UTF-8 comes out as U+FFFD, as in `Tokenizer.decode`.
+    Together the pieces are the bytes of the tokens; what is no UTF-8 in them comes out as U+FFFD.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._context: list[int] = []  # the tokens of the piece before: decoders look back at them for spaces
-        self._pending: list[int] = []
+        self._before: list[int] = []  # the last token with text: decoders look back at it for spaces
+        self._characters = getincrementaldecoder("utf-8")(errors="replace")
 
     def push(self, token: int) -> str:
         """The text that this token completes: empty while a character is unfinished."""
         if self._tokenizer.is_silent(token):
             return ""
-        self._pending.append(token)
-        text = self._text()
-        if text.endswith("\ufffd") and len(self._pending) < _MAX_PENDING_TOKENS:
-            return ""
-        return self._emit(text)
+        text = self._characters.decode(self.bytes_of(token))
+        self._before = [token]
+        return text
 
     def flush(self) -> str:
         """What is left at the end, an unfinished character as U+FFFD."""
-        return self._emit(self._text())
+        return self._characters.decode(b"", final=True)
 
     def bytes_of(self, token: int) -> bytes:
         """What this token would add; together the bytes of all tokens make the text."""
-        return self._tokenizer.bytes_of(token, self._context + self._pending)
-
-    def _text(self) -> str:
-        before = self._tokenizer.decode(self._context)
-        return self._tokenizer.decode(self._context + self._pending)[len(before) :]
-
-    def _emit(self, text: str) -> str:
-        if text:
-            self._context, self._pending = self._pending, []
-        return text
+        return self._tokenizer.bytes_of(token, self._before)

@@ -10,6 +10,7 @@ from typing import Final
 from strongroom.client.errors import InvalidArgument
 
 _LOOPBACK: Final = "127.0.0.1"
+_DEFAULT_PORT: Final = 80
 _TCP: Final = re.compile(r"127\.0\.0\.1:(\d{1,5})")
 
 
@@ -30,9 +31,22 @@ class Listener:
 
 
 def listen(address: str) -> Listener:
-    """Bind `127.0.0.1:PORT` (0 takes a free one) or `unix:PATH`. Raises InvalidArgument, OSError."""
-    if address.startswith("unix:"):
-        return _on_unix(Path(address.removeprefix("unix:")))
+    """Bind `127.0.0.1:PORT` (0 takes a free one) or `unix:PATH`. Raises InvalidArgument, OSError that names it."""
+    try:
+        if address.startswith("unix:"):
+            return _on_unix(Path(address.removeprefix("unix:")))
+        return _on_loopback(address)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, address) from None
+
+
+def hosts_of(port: int) -> tuple[str, ...]:
+    """The Host headers of those who mean that port of this machine; they need not name the default one."""
+    names = (_LOOPBACK, "localhost")
+    return tuple(f"{name}:{port}" for name in names) + (names if port == _DEFAULT_PORT else ())
+
+
+def _on_loopback(address: str) -> Listener:
     match = _TCP.fullmatch(address)
     if match is None or int(match[1]) > 65535:
         raise InvalidArgument("listen: expected 127.0.0.1:PORT or unix:PATH, got another address: it must stay local")
@@ -40,7 +54,7 @@ def listen(address: str) -> Listener:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _bind(bound, (_LOOPBACK, int(match[1])))
     port = bound.getsockname()[1]
-    return Listener(bound, f"http://{_LOOPBACK}:{port}", (f"{_LOOPBACK}:{port}", f"localhost:{port}"))
+    return Listener(bound, f"http://{_LOOPBACK}:{port}", hosts_of(port))
 
 
 def _on_unix(path: Path) -> Listener:

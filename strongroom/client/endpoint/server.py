@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from http import HTTPStatus
 
 from aiohttp import web
 
 from strongroom.client.endpoint.answering import Endpoint
+from strongroom.client.endpoint.bodies import Bodies
 from strongroom.client.endpoint.guard import Guard
+from strongroom.client.endpoint.limits import Limits
 from strongroom.client.endpoint.listening import Listener
 from strongroom.client.endpoint.streaming import StreamedReply
 from strongroom.surfaces.http import HTTPRequest, Reply
@@ -17,28 +17,12 @@ from strongroom.surfaces.refusals import Refused
 from strongroom.surfaces.routes import refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one endpoint takes on."""
-
-    connections: int = 64
-    body_bytes: int = 32 << 20
-    """Twice a sealed request, for numbers are longer in JSON."""
-    body_s: float = 30.0
-    """From a request's head to the end of its body."""
-    idle_s: float = 15.0
-    """Without a whole head of a request."""
-    write_s: float = 30.0
-    """Until a reader has taken the next piece of a stream, or a whole answer."""
-    grace_s: float = 5.0
-    """For what is under way at the end."""
-
-
 class LocalServer:
     """Serves `endpoint` on `listener` to whom `guard` lets in, from `start` to `close`."""
 
     def __init__(self, endpoint: Endpoint, listener: Listener, guard: Guard, limits: Limits | None = None) -> None:
         self._endpoint, self._listener, self._guard, self._limits = endpoint, listener, guard, limits or Limits()
+        self._bodies = Bodies(self._limits)
 
     async def start(self) -> None:
         """Listen, in the running loop."""
@@ -52,10 +36,19 @@ class LocalServer:
         await self._server.shutdown(self._limits.grace_s)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        reply = await self._reply(request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            self._guard.check(headers)
+            async with self._bodies.of(request) as body:
+                meant = HTTPRequest(request.method, request.path, headers, body)
+                return await self._send(request, await self._endpoint.answer(meant))
+        except Refused as refused:
+            return await self._send(request, refusal(request.path, refused))
+
+    async def _send(self, request: web.BaseRequest, reply: Reply | StreamedReply) -> web.StreamResponse:
         response = _response(reply)
         try:
-            await self._send(request, response, reply)
+            await self._write(request, response, reply)
         except (TimeoutError, ConnectionError):  # its reader takes nothing more, or is gone
             if request.transport is not None:
                 request.transport.abort()
@@ -64,30 +57,9 @@ class LocalServer:
                 await reply.aclose()
         return response
 
-    async def _reply(self, request: web.BaseRequest) -> Reply | StreamedReply:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            self._guard.check(headers)
-            body = await self._body(request)
-        except Refused as refused:
-            return refusal(request.path, refused)
-        return await self._endpoint.answer(HTTPRequest(request.method, request.path, headers, body))
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._limits.body_s):
-                async for piece in request.content.iter_any():
-                    body += piece
-                    if len(body) > self._limits.body_bytes:
-                        message = f"expected a body of at most {self._limits.body_bytes} bytes, got more"
-                        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", message)
-        except TimeoutError:
-            message = f"expected the whole request within {self._limits.body_s:g} s, got a part of it"
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timed-out", message) from None
-        return bytes(body)
-
-    async def _send(self, request: web.BaseRequest, response: web.StreamResponse, reply: Reply | StreamedReply) -> None:
+    async def _write(
+        self, request: web.BaseRequest, response: web.StreamResponse, reply: Reply | StreamedReply
+    ) -> None:
         await response.prepare(request)
         if isinstance(reply, StreamedReply):
             async for piece in reply:
@@ -108,6 +80,9 @@ class _Connections(web.Server):
             access_log=None,
             logger=logging.Logger("silent", logging.CRITICAL + 1),  # aiohttp's own quotes bytes of requests, and keys
             keepalive_timeout=limits.idle_s,
+            max_headers=64,  # heads come from strangers as well
+            max_line_size=4 << 10,
+            max_field_size=4 << 10,
             lingering_time=1.0,
         )
         self._limit = limits.connections

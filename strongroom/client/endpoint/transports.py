@@ -7,9 +7,9 @@ nobody, and a proxy that it may be told to use sees a name and no prompt.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import httpx2
 
@@ -22,6 +22,8 @@ from strongroom.client.waiting import Ended, Waiting
 from strongroom.surfaces.http import HTTPRequest, Reply
 from strongroom.surfaces.refusals import Refused
 from strongroom.surfaces.routes import refusal
+
+T = TypeVar("T")
 
 HOST: Final = "strongroom.invalid"
 BASE_URL: Final = f"https://{HOST}/v1"
@@ -56,9 +58,9 @@ class Transport(httpx2.BaseTransport):
         self._loop = LoopThread()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The answer, a refusal included. Raises httpx2.ReadTimeout, ClientClosed."""
+        """The answer, a refusal included. Raises httpx2.ReadTimeout, and httpx2.ReadError once closed."""
         request.read()
-        response = self._loop.run(_answer(self._endpoint, request))
+        response = _run(self._loop, _answer(self._endpoint, request))
         if isinstance(response.stream, _AsyncPieces):
             response.stream = _Pieces(response.stream, self._loop)
         return response
@@ -101,12 +103,20 @@ class _Pieces(httpx2.SyncByteStream):
         self._pieces, self._loop = pieces, loop
 
     def __iter__(self) -> Iterator[bytes]:
-        while (piece := self._loop.run(self._pieces.next())) is not None:
+        while (piece := _run(self._loop, self._pieces.next())) is not None:
             yield piece
 
     def close(self) -> None:
         with suppress(ClientClosed):
             self._loop.run(self._pieces.aclose())
+
+
+def _run(loop: LoopThread, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for `work`. Raises httpx2.ReadError once the transport is closed, for programs look for httpx2's errors."""
+    try:
+        return loop.run(work)
+    except ClientClosed as closed:
+        raise httpx2.ReadError(str(closed)) from None
 
 
 async def _answer(endpoint: Endpoint, request: httpx2.Request) -> httpx2.Response:
@@ -115,7 +125,9 @@ async def _answer(endpoint: Endpoint, request: httpx2.Request) -> httpx2.Respons
         reply = await _reply(endpoint, request)
     if isinstance(reply, StreamedReply):
         return httpx2.Response(reply.status, headers=reply.headers, stream=_AsyncPieces(reply, timeout_s))
-    return httpx2.Response(reply.status, headers=dict(reply.headers), content=reply.body)
+    # As a stream: a response that comes with its content is never closed, and only then is it known how long it took.
+    headers = {**reply.headers, "content-length": str(len(reply.body))}
+    return httpx2.Response(reply.status, headers=headers, stream=httpx2.ByteStream(reply.body))
 
 
 async def _reply(endpoint: Endpoint, request: httpx2.Request) -> Reply | StreamedReply:

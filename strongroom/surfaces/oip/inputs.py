@@ -80,7 +80,7 @@ def _tensor(given: _Input, binary: memoryview) -> Mapping[str, object]:
     dtype = DTYPES.get(given.datatype)
     if dtype is None:
         raise invalid(f"inputs: expected a datatype among {', '.join(DTYPES)}, got another", "inputs")
-    data = pack(dtype, given.data, "inputs") if given.data is not None else bytes(binary)
+    data = pack(dtype, given.data, given.shape) if given.data is not None else bytes(binary)
     return {"dtype": dtype, "shape": given.shape, "data": data}
 
 

@@ -2,9 +2,10 @@
 
 import math
 import struct
+from collections.abc import Sequence
 from http import HTTPStatus
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from strongroom.protocol.tensors import Tensor
 from strongroom.surfaces.refusals import Refused, invalid
@@ -26,19 +27,18 @@ _FORMATS: Final = {
     "bool": "?", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
     "float16": "e", "float32": "f", "float64": "d",
 }  # fmt: skip
-_MAX_NESTING: Final = 8  # the dimensions that a tensor may have
 
 
-def pack(dtype: str, data: object, name: str) -> bytes:
+def pack(dtype: str, data: object, shape: Sequence[int]) -> bytes:
     """Raw little-endian bytes of a list of numbers, flat or nested. Raises Refused."""
-    values = _flat(data, name)
+    values = _flat(data, shape)
     allowed = {bool} if dtype == "bool" else {int, float} if dtype.startswith("float") else {int}
     if not {type(value) for value in values} <= allowed:
-        raise invalid(f"inputs: expected data of type {DATATYPES[dtype]}, got another", name)
+        raise invalid(f"inputs: expected data of type {DATATYPES[dtype]}, got another", "inputs")
     try:
         return struct.pack(f"<{len(values)}{_FORMATS[dtype]}", *values)
     except (struct.error, OverflowError):
-        raise invalid(f"inputs: expected data in the range of {DATATYPES[dtype]}, got more", name) from None
+        raise invalid(f"inputs: expected data in the range of {DATATYPES[dtype]}, got more", "inputs") from None
 
 
 def unpack(tensor: Tensor) -> list[object]:
@@ -51,13 +51,19 @@ def unpack(tensor: Tensor) -> list[object]:
     return values
 
 
-def _flat(data: object, name: str) -> list[object]:
-    for _ in range(_MAX_NESTING):
-        if not isinstance(data, list):
-            break
-        if not (data and isinstance(data[0], list)):
-            return data
-        if not all(isinstance(row, list) for row in data):
-            break
-        data = list(chain.from_iterable(data))
-    raise invalid("inputs: expected data as a list of numbers, flat or nested, got something else", name)
+def _flat(data: object, shape: Sequence[int]) -> list[Any]:
+    """All numbers of `data`; if it is nested, then as `shape` says, for otherwise it was meant as another tensor."""
+    if not isinstance(data, list):
+        raise _misshapen()
+    if not (data and isinstance(data[0], list)):
+        return data
+    rows: list[Any] = [data]
+    for length in shape:
+        if not all(isinstance(row, list) and len(row) == length for row in rows):
+            raise _misshapen()
+        rows = list(chain.from_iterable(rows))
+    return rows
+
+
+def _misshapen() -> Refused:
+    return invalid("inputs: expected data as numbers, flat or nested as the shape says, got something else", "inputs")

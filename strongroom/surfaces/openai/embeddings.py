@@ -46,8 +46,7 @@ class Writer:
             {"object": "embedding", "index": index, "embedding": self._told(row)}
             for index, row in enumerate(self._rows(embeddings))
         ]
-        # The protocol tells no counts of tokens here, and the API has no other word for that.
-        usage = {"prompt_tokens": 0, "total_tokens": 0}
+        usage = {"prompt_tokens": embeddings.prompt_tokens, "total_tokens": embeddings.prompt_tokens}
         return json_reply({"object": "list", "data": data, "model": self.model, "usage": usage})
 
     def _rows(self, embeddings: Embeddings) -> list[bytes]:

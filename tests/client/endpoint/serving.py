@@ -9,8 +9,9 @@ from pathlib import Path
 
 from strongroom.client.endpoint.answering import Endpoint
 from strongroom.client.endpoint.guard import Guard
+from strongroom.client.endpoint.limits import Limits
 from strongroom.client.endpoint.listening import Listener, listen
-from strongroom.client.endpoint.server import Limits, LocalServer
+from strongroom.client.endpoint.server import LocalServer
 from strongroom.client.session import AttestedSession
 
 KEY = "a key of some length"

@@ -109,6 +109,17 @@ def test_the_models(client: openai.OpenAI) -> None:
         client.models.retrieve("gpt-4o")
 
 
+def test_an_answer_as_it_came(client: openai.OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(**ASKED)
+    assert raw.parse().id == raw.request_id == raw.headers["x-request-id"]
+    assert (raw.status_code, raw.headers["content-length"]) == (200, str(len(raw.content)))
+    assert raw.elapsed.total_seconds() > 0
+    with client.chat.completions.with_streaming_response.create(**ASKED, stream=True) as streamed:
+        *_, done, _ = streamed.iter_lines()
+    assert done == "data: [DONE]"
+    assert streamed.elapsed.total_seconds() > 0
+
+
 async def test_asynchronous_calls(async_client: openai.AsyncOpenAI) -> None:
     whole = await async_client.chat.completions.create(**ASKED)
     stream = await async_client.chat.completions.create(**ASKED, stream=True)
@@ -117,6 +128,8 @@ async def test_asynchronous_calls(async_client: openai.AsyncOpenAI) -> None:
     vectors = await async_client.embeddings.create(model="tiny-embed", input="a")
     assert vectors.data[0].embedding == [1.0, 2.0]
     assert [model.id async for model in async_client.models.list()] == [model["id"] for model in MODELS]
+    raw = await async_client.chat.completions.with_raw_response.create(**ASKED)
+    assert raw.elapsed.total_seconds() > 0
 
 
 def test_the_proof_of_each_answer_is_kept_by_its_id(client: openai.OpenAI, proofs: dict[str, Proof]) -> None:
@@ -248,6 +261,30 @@ async def test_an_asynchronous_stream_can_be_closed_while_another_task_reads_it(
     with pytest.raises(openai.APIConnectionError):
         await reading
     await asyncio.to_thread(world.run, _soon(gateway.gone))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_is_closed_meanwhile_fails_as_the_package_fails(
+    new_session: NewSession, gateway: FakeGateway, world: LoopThread, stream: bool
+) -> None:
+    gateway.faults[PATH_SEALED] = gateway.send_then_stall if stream else gateway.stall
+    client = _client(Transport(new_session()))
+    with ThreadPoolExecutor(1) as asking:
+        asked = asking.submit(lambda: list(client.chat.completions.create(**ASKED, stream=stream)))
+        world.run(_soon(gateway.stalled))
+        client.close()
+        with pytest.raises(openai.APIError):
+            asked.result(5)
+    world.run(_soon(gateway.gone))
+
+
+def test_a_stream_of_a_closed_client_fails_as_the_package_fails(client: openai.OpenAI, gateway: FakeGateway) -> None:
+    gateway.faults[PATH_SEALED] = gateway.send_then_stall
+    stream = client.chat.completions.create(**ASKED, stream=True)
+    next(stream)
+    client.close()
+    with pytest.raises(openai.APIConnectionError):
+        list(stream)
 
 
 @pytest.mark.parametrize("stream", [False, True])

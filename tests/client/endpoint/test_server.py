@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from strongroom.client.endpoint.listening import listen
-from strongroom.client.endpoint.server import Limits
+from strongroom.client.endpoint.limits import Limits
+from strongroom.client.endpoint.listening import hosts_of, listen
 from strongroom.client.errors import InvalidArgument
 from strongroom.client.loop_thread import LoopThread
 from strongroom.protocol.constants import PATH_SEALED
@@ -85,13 +85,18 @@ def test_nothing_listens_for_other_machines(address: str) -> None:
         listen(address)
 
 
+def test_callers_of_the_default_port_do_not_name_it() -> None:
+    assert hosts_of(80) == ("127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost")
+    assert hosts_of(8080) == ("127.0.0.1:8080", "localhost:8080")
+
+
 async def test_a_unix_socket_is_its_owners_alone(new_session: NewSession, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     async with serving(new_session(), f"unix:{path}", key=None) as listener:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         status, body, _ = await asked(listener, CHAT, chat(), {"Host": "whatever"})
         assert (status, json.loads(body)["object"]) == (200, "chat.completion")
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(OSError, match=f"in use: 'unix:{path}'"):
             listen(f"unix:{path}")
     assert not path.exists()
 
@@ -101,8 +106,50 @@ async def test_a_body_beyond_the_limit_or_the_deadline_is_refused(new_session: N
         status, told, _ = await asked(listener, CHAT, b"x" * 1001)
         assert (status, json.loads(told)["error"]["code"]) == (413, "too-large")
         with connected(listener) as slow:
-            slow.sendall(f"POST {CHAT} HTTP/1.1\r\n{_headers(listener.url)}Content-Length: 9\r\n\r\n".encode())
+            slow.sendall(_head(listener.url, 9))
             assert b" 408 " in await asyncio.to_thread(slow.recv, 1 << 12)
+
+
+@pytest.mark.parametrize("fields", [["x: y"] * 64, [f"x: {'y' * 5000}"]], ids=["many", "long"])
+async def test_a_head_is_bounded_whoever_asks(new_session: NewSession, fields: list[str]) -> None:
+    async with serving(new_session()) as listener:
+        for sent, status in ((fields, b" 400 "), ([each[:999] for each in fields[:60]], b" 200 ")):
+            with connected(listener) as asking:
+                more = "".join(f"{each}\r\n" for each in sent)
+                asking.sendall(f"GET /v2/health/live HTTP/1.1\r\n{_headers(listener.url)}{more}\r\n".encode())
+                assert status in await asyncio.to_thread(asking.recv, 1 << 12)
+
+
+async def test_bodies_are_bounded_together_until_they_are_answered(
+    new_session: NewSession, gateway: FakeGateway, world: LoopThread
+) -> None:
+    gateway.faults[PATH_SEALED] = gateway.stall
+    async with serving(new_session(), limits=Limits(bodies_bytes=1000, grace_s=0.01)) as listener:
+        with connected(listener) as first, connected(listener) as second:
+            first.sendall(_head(listener.url, 600) + chat().ljust(600))
+            await asyncio.to_thread(world.run, _soon(gateway.stalled))
+            second.sendall(_head(listener.url, 600) + b" " * 300)
+            status, told, headers = await asked(listener, CHAT, b" " * 200)
+            assert (status, json.loads(told)["error"]["code"], headers["retry-after"]) == (503, "busy", "1")
+            first.close()
+            await asyncio.to_thread(world.run, _soon(gateway.gone))
+            second.sendall(b" " * 300)
+            assert b" 400 " in await asyncio.to_thread(second.recv, 1 << 12)
+        assert (await asked(listener, CHAT, b" " * 1000))[0] == 400
+
+
+async def test_whoever_waits_to_be_told_to_go_on_is_told(new_session: NewSession) -> None:
+    async with serving(new_session()) as listener:
+        with connected(listener) as asking, asking.makefile("rb") as told:
+            body = chat()
+            asking.sendall(_head(listener.url, len(body), "Expect: 100-continue\r\n"))
+            assert await asyncio.to_thread(told.readline) == b"HTTP/1.1 100 Continue\r\n"
+            asking.sendall(body)
+            assert told.readline() == b"\r\n"
+            assert await asyncio.to_thread(told.readline) == b"HTTP/1.1 200 OK\r\n"
+        with connected(listener) as stranger, stranger.makefile("rb") as told:
+            stranger.sendall(_head(listener.url, 9, "Expect: 100-continue\r\nOrigin: null\r\n"))
+            assert (await asyncio.to_thread(told.readline)).startswith(b"HTTP/1.1 403 ")
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost:"], ids=["silent", "half-a-head"])
@@ -200,9 +247,12 @@ def _live(connection: socket.socket, url: str) -> bytes:
 
 def _begin_stream(connection: socket.socket, url: str) -> None:
     body = chat(stream=True)
-    head = f"POST {CHAT} HTTP/1.1\r\n{_headers(url)}Content-Length: {len(body)}\r\n\r\n"
-    connection.sendall(head.encode() + body)
+    connection.sendall(_head(url, len(body)) + body)
     assert connection.recv(1 << 10).startswith(b"HTTP/1.1 200")
+
+
+def _head(url: str, length: int, headers: str = "") -> bytes:
+    return f"POST {CHAT} HTTP/1.1\r\n{_headers(url)}{headers}Content-Length: {length}\r\n\r\n".encode()
 
 
 def _headers(url: str) -> str:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from strongroom.protocol.payloads import InferTask
+from strongroom.protocol.payloads import DescribeTask, InferTask
 from tests.client.endpoint.conftest import NewSession
 from tests.client.endpoint.serving import KEY, serving
 from tests.client.fake_gateway import FakeGateway
@@ -14,6 +14,7 @@ PROGRAM = """
 import json, sys
 import numpy as np
 from tritonclient.http import InferenceServerClient, InferenceServerException, InferInput, InferRequestedOutput
+from tritonclient.utils import triton_to_np_dtype
 
 address, key = sys.argv[1:]
 headers = {"Authorization": f"Bearer {key}"}
@@ -32,6 +33,14 @@ def fed(binary):
         assert answer.as_numpy("flags").tolist() == [True, False]
         assert answer.get_response()["id"] == "mine"
 
+def described():
+    model = client.get_model_metadata("tiny-infer", headers=headers)
+    for port in model["inputs"]:
+        shape = [2 if size == -1 else size for size in port["shape"]]
+        given = InferInput(port["name"], shape, port["datatype"])
+        given.set_data_from_numpy(np.zeros(shape, triton_to_np_dtype(port["datatype"])))
+    return model
+
 def refused():
     empty = InferInput("x", [0], "FP32").set_data_from_numpy(np.zeros(0, np.float32))
     try:
@@ -48,7 +57,7 @@ print(json.dumps({
     "no_model": client.is_model_ready("other", headers=headers),
     "without_key": client.is_server_live(),
     "server": client.get_server_metadata(headers=headers)["extensions"],
-    "model": client.get_model_metadata("tiny-infer", headers=headers),
+    "model": described(),
     "refused": refused(),
 }))
 """
@@ -67,10 +76,18 @@ async def test_the_stock_client(new_session: NewSession, gateway: FakeGateway) -
         "without_key": False,
         "server": ["binary_tensor_data"],
         "model": {
-            "name": "tiny-infer", "versions": ["1"], "platform": "onnxruntime_onnx", "inputs": [], "outputs": [],
+            "name": "tiny-infer",
+            "versions": ["1.2"],
+            "platform": "onnxruntime_onnx",
+            "inputs": [
+                {"name": "x", "datatype": "FP32", "shape": [-1, 4]},
+                {"name": "flags", "datatype": "BOOL", "shape": [-1]},
+            ],
+            "outputs": [{"name": "y", "datatype": "FP64", "shape": []}],
         },
         "refused": ["404", "unknown-model: expected a listed model, got another"],
-    }  # fmt: skip
-    tasks = [request.task for _, request in gateway.enclave.opened]
+    }
+    *tasks, last = [request.task for _, request in gateway.enclave.opened]
+    assert last == DescribeTask()
     assert [isinstance(task, InferTask) for task in tasks] == [True] * 4
     assert len({json.dumps(str(task)) for task in tasks}) == 1

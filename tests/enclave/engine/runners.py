@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+from enclave.engine.runner import NO_PORTS
 from strongroom.protocol.payloads import Event, Task, TextDelta
 
 
 class Idle:
     """Always has room; a task gives one event, and another when its gate is opened."""
+
+    ports = NO_PORTS
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()

@@ -13,9 +13,12 @@ from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.engine import Engine
 from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed, ModelRejected, UnknownModel, WrongTask
 from enclave.engine.jobs import Job
+from enclave.engine.runner import NO_PORTS
 from enclave.engine.solo import SoloRunner
 from strongroom.protocol.payloads import (
     ChatTask,
+    DescribeTask,
+    Description,
     Embeddings,
     EmbedTask,
     Event,
@@ -26,7 +29,7 @@ from strongroom.protocol.payloads import (
     Task,
     TextDelta,
 )
-from strongroom.protocol.tensors import Tensor
+from strongroom.protocol.tensors import Port, Tensor
 from tests.enclave.engine.packages import Package, collect, end_of, text_of
 
 CHAT = ChatTask([Message("user", "hello")], max_tokens=12)
@@ -37,6 +40,8 @@ INFER = InferTask({"x": Tensor("float32", [1, 4], bytes(16))})
 
 class Gated:
     """A model that gives one event, waits for its gate or its cancellation, then gives another."""
+
+    ports = NO_PORTS
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -55,6 +60,8 @@ class Gated:
 class Broken:
     """A model that fails in the way it is told to."""
 
+    ports = NO_PORTS
+
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
@@ -72,6 +79,29 @@ async def test_each_task_gets_its_kind_of_answer(engine: Engine) -> None:
     (inferred,) = await collect(engine.run("tiny-tensor", INFER))
     assert isinstance(inferred, Outputs)
     assert [manifest.id for manifest in engine.models()] == ["tiny-decoder", "tiny-encoder", "tiny-tensor"]
+
+
+async def test_every_model_says_what_it_is(engine: Engine) -> None:
+    described = {model: await collect(engine.run(model, DescribeTask())) for model in engine.loaded()}
+    x, y = Port("x", "float32", ["n", 4]), Port("y", "float32", ["n", 3])
+    assert described == {
+        "tiny-decoder": [Description("1", "chat", [], [])],
+        "tiny-encoder": [Description("1", "embed", [], [])],
+        "tiny-tensor": [Description("1", "infer", [x], [y])],
+    }
+
+
+async def test_a_description_needs_no_place_among_the_tasks(tensor_package: Package) -> None:
+    engine, model = Engine(), Gated()
+    await engine.make_room(tensor_package.manifest)
+    engine.add(tensor_package.manifest, runner := SoloRunner(model, max_queued=0))
+    running = engine.run("tiny-tensor", CHAT)
+    await anext(running)
+    assert (runner.room, engine.has_room("tiny-tensor")) == (0, False)
+    assert len(await collect(engine.run("tiny-tensor", DescribeTask()))) == 1
+    model.gate.set()
+    await collect(running)
+    engine.close()
 
 
 async def test_concurrent_chats_get_the_answers_they_get_alone(engine: Engine) -> None:
@@ -148,6 +178,23 @@ async def test_a_task_cancelled_in_the_queue_never_starts() -> None:
     assert await collect(running) == [TextDelta("second")]
     runner.close()
     assert model.closed == 1
+
+
+async def test_who_leaves_the_queue_frees_its_place_at_once() -> None:
+    """Not when the run that it waited for is over, which takes as long as an answer may."""
+    model = Gated()
+    runner = SoloRunner(model, max_queued=2)
+    running = runner.run(CHAT)
+    await anext(running)
+    waiting = [asyncio.ensure_future(anext(runner.run(CHAT))) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert runner.room == 0
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    assert runner.room == 1
+    model.gate.set()
+    assert await waiting[1] == TextDelta("first")
+    runner.close()
 
 
 async def test_a_slow_reader_holds_up_nobody() -> None:

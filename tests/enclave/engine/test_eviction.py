@@ -127,6 +127,18 @@ async def test_work_that_does_not_end_keeps_its_model(world: World) -> None:
     await events.aclose()
 
 
+async def test_an_eviction_that_fails_does_not_lose_its_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("enclave.engine.engine.trim", fail)
+        with pytest.raises(MemoryError):
+            await world.load("one")
+    await world.load_within(0, "two")
+    assert world.engine.loaded() == ["two"]
+
+
 async def test_the_same_answers_before_and_after(decoder_package: Package, tensor_package: Package) -> None:
     engine = Engine(Capacity(threads=1))
     needed = [footprint(each.manifest, slots=8, kv_bytes=1 << 30) for each in (decoder_package, tensor_package)]

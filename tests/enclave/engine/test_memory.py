@@ -117,6 +117,27 @@ def test_wanted_are_those_asked_for_of_late_in_the_order_of_asking() -> None:
     assert memory.wanted(3 + WANTED_S) == []
 
 
+def test_a_large_model_is_not_kept_out_by_small_ones_in_turn() -> None:
+    """Each of them stays its time from when it came, so that there is never room for more than one of them."""
+    memory = memory_of(budget_mib=80)
+    memory.expect("large", Footprint(70 * MIB, 75 * MIB))
+    for model, at_s in (("a", 0), ("b", 30)):
+        memory.expect(model, MODEL)
+        memory.want(model, at_s)
+        load(memory, model, at_s)
+    memory.expect("c", MODEL)
+    for at_s in range(40, 90, 10):
+        memory.want("large", at_s)
+        memory.want("c", at_s)
+        assert memory.wanted(at_s) == []
+    assert memory.make_leave("large", 90, idle) == ["a", "b"]
+    assert memory.wanted(90) == ["large", "c"]
+    memory.release("a")
+    memory.release("b")
+    assert memory.reserve("large")
+    assert memory.wanted(90) == []
+
+
 def test_what_is_on_its_way_or_loaded_is_not_wanted() -> None:
     memory = memory_of(budget_mib=80)
     memory.expect("a", MODEL)

@@ -1,6 +1,7 @@
 """Tensor models: exactly what onnxruntime says, for exactly what the graph asks."""
 
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,8 +17,8 @@ from enclave.engine.sessions import open_session
 from enclave.engine.tensor_model import TensorModel
 from strongroom.protocol.catalogue import InferSettings
 from strongroom.protocol.constants import MAX_CHUNK_BYTES
-from strongroom.protocol.payloads import EmbedTask, InferTask, Outputs
-from strongroom.protocol.tensors import ITEM_BYTES, DType, Tensor
+from strongroom.protocol.payloads import MAX_OUTPUTS, MAX_TENSORS, EmbedTask, InferTask, Outputs
+from strongroom.protocol.tensors import ITEM_BYTES, DType, Port, Tensor
 from tests.enclave.engine.graphs import expanding, identity, model, node, port, spinning
 from tests.enclave.engine.packages import Package
 
@@ -112,8 +113,44 @@ def test_a_graph_of_other_dtypes_is_rejected() -> None:
 
 def test_a_graph_of_endless_names_is_rejected() -> None:
     name = "y" * 129
-    with pytest.raises(ModelRejected, match="at most 128 characters"):
+    with pytest.raises(ModelRejected, match="within the limits"):
         graph_of(model([node("Identity", ["x"], [name])], [port("x", "float32", [1])], [port(name, "float32", [1])]))
+
+
+@pytest.mark.parametrize("shape", [["n" * 129], [1] * 9, [(1 << 31) + 1]], ids=["symbol", "dimensions", "dimension"])
+def test_a_graph_of_shapes_that_cannot_be_told_is_rejected(shape: list[int | str]) -> None:
+    with pytest.raises(ModelRejected, match="within the limits"):
+        graph_of(identity("float32", shape))
+
+
+def adding(inputs: int) -> bytes:
+    names = [f"x{number}" for number in range(inputs)]
+    given = [port(name, "float32", [1]) for name in names]
+    return model([node("Sum", names, ["y"])], given, [port("y", "float32", [1])])
+
+
+def copying(outputs: int) -> bytes:
+    names = [f"y{number}" for number in range(outputs)]
+    copies = [node("Identity", ["x"], [name]) for name in names]
+    return model(copies, [port("x", "float32", [1])], [port(name, "float32", [1]) for name in names])
+
+
+@pytest.mark.parametrize(("make", "most"), [(adding, MAX_TENSORS), (copying, MAX_OUTPUTS)])
+def test_a_graph_has_so_many_inputs_and_outputs_at_most(make: Callable[[int], bytes], most: int) -> None:
+    assert most in map(len, graph_of(make(most)).ports)
+    with pytest.raises(ModelRejected, match=f"at most {most}"):
+        graph_of(make(most + 1))
+
+
+def test_the_ports_are_those_of_the_graph() -> None:
+    graph = model(
+        [node("Cast", ["x"], ["y"], to=10), node("Identity", ["z"], ["same"])],
+        [port("x", "float32", ["b", None, "?", 4]), port("z", "int64", [])],
+        [port("y", "float16", ["b", None, None, 4]), port("same", "int64", [])],
+    )
+    inputs, outputs = graph_of(graph).ports
+    assert inputs == [Port("x", "float32", ["b", None, None, 4]), Port("z", "int64", [])]
+    assert outputs == [Port("y", "float16", ["b", None, None, 4]), Port("same", "int64", [])]
 
 
 def test_other_tasks_are_refused(tiny: TensorModel) -> None:

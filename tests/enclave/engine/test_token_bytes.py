@@ -1,6 +1,8 @@
 """The bytes of tokens, in both kinds of vocabulary that have tokens for parts of characters."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers import decoders, models
 from tokenizers.pre_tokenizers import ByteLevel
@@ -31,6 +33,10 @@ def fallback() -> Tokenizer:
     return Tokenizer.from_bytes(tokenizer.to_str().encode())
 
 
+def of(*spellings: str) -> list[int]:
+    return [FALLBACK.index(spelling) for spelling in spellings]
+
+
 def told(tokenizer: Tokenizer, tokens: list[int]) -> tuple[list[bytes], str]:
     """The bytes of each token as it comes, and the text of all."""
     stream, found, text = StreamDecoder(tokenizer), [], ""
@@ -38,10 +44,6 @@ def told(tokenizer: Tokenizer, tokens: list[int]) -> tuple[list[bytes], str]:
         found.append(stream.bytes_of(token))
         text += stream.push(token)
     return found, text + stream.flush()
-
-
-def of(*spellings: str) -> list[int]:
-    return [FALLBACK.index(spelling) for spelling in spellings]
 
 
 def test_every_byte_has_a_character_in_byte_level_vocabularies() -> None:
@@ -70,6 +72,27 @@ def test_bytes_of_a_vocabulary_that_falls_back_to_bytes(fallback: Tokenizer) -> 
     found, shown = told(fallback, of("▁a", "a", "<0xE2>", "<0x82>", "<0xAC>", "▁b", "<0x0A>", "▁", "<0xC3>"))
     assert found == [b"a", b"a", b"\xe2", b"\x82", b"\xac", b" b", b"\n", b" ", b"\xc3"]
     assert shown == b"".join(found).decode(errors="replace") == "aa€ b\n \ufffd"
+
+
+@given(tokens=st.lists(st.integers(2, len(FALLBACK) - 1), max_size=64))
+@example(tokens=of("<0xE2>", "<0x82>", "<0xAC>", "<0xC3>"))
+@example(tokens=of("▁", "▁a", "▁"))
+def test_any_tokens_of_a_vocabulary_that_falls_back_are_shown_as_their_bytes(
+    fallback: Tokenizer, tokens: list[int]
+) -> None:
+    """The library's own decoder gives up a whole run of bytes for one that is wrong in it."""
+    found, shown = told(fallback, tokens)
+    assert shown == b"".join(found).decode(errors="replace")
+
+
+def test_a_mark_of_a_broken_character_may_be_a_token_itself() -> None:
+    vocabulary = {"<unk>": 0, "\ufffd": 1, "▁\ufffd": 2, "▁a": 3}
+    tokenizer = HFTokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))
+    tokenizer.decoder = decoders.Metaspace()
+    assert told(Tokenizer.from_bytes(tokenizer.to_str().encode()), [3, 2, 1]) == (
+        [b"a", " \ufffd".encode(), "\ufffd".encode()],
+        "a \ufffd\ufffd",
+    )
 
 
 @pytest.mark.parametrize("tokenizer", ["byte_level", "fallback"])

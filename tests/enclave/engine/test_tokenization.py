@@ -115,6 +115,25 @@ def test_runs_of_spaces_stay_tokens() -> None:
     assert Tokenizer.from_bytes(tokenizer.to_str().encode()).encode_text("a    a") == [1, 2, 1]
 
 
+def test_runs_of_spaces_are_the_tokens_they_are_beside_control_tokens() -> None:
+    """The library gives the tokens that a vocabulary lacks their ids in order, so without some of them others move."""
+    library = HFTokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    library.add_special_tokens(["<s>", "</s>"])
+    library.add_tokens(["    ", "  "])
+    library.post_processor = processors.BertProcessing(("<s>", 2), ("</s>", 3))
+    tokenizer = Tokenizer.from_bytes(library.to_str().encode())
+    assert tokenizer.encode_text("a    a  a") == [1, 4, 1, 5, 1]
+    assert tokenizer.encode("a  ", frame=True).tokens == [3, 1, 5, 2]
+
+
+def test_control_tokens_have_the_ids_that_the_library_gives_them() -> None:
+    library = HFTokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    library.add_special_tokens(["<s>"])
+    document = msgspec.json.decode(library.to_str())
+    document["added_tokens"][0]["id"] = 7
+    assert [span.token for span in Tokenizer.from_bytes(msgspec.json.encode(document)).control_spans("<s>")] == [2]
+
+
 def test_the_frame_is_added_around_plain_text(encoder_package: Package) -> None:
     tokenizer = Tokenizer.from_bytes(encoder_package.tokenizer)
     inner = tokenizer.encode_text("x[SEP]y")

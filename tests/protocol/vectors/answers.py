@@ -13,13 +13,22 @@ from tests.protocol.vectors.wire import LAST, canonical, hkdf, padded, sha256
 Event = dict[str, object]
 
 _TENSOR = tasks.TENSOR
-EMBEDDINGS: Event = {"event": "embeddings", "vectors": _TENSOR}
+EMBEDDINGS: Event = {"event": "embeddings", "vectors": _TENSOR, "prompt_tokens": 5}
 SCORES: Event = {"event": "scores", "labels": ["good", "bad"], "scores": _TENSOR}
 _SPAN = {"start": 4, "end": 10, "label": "place", "score": 0.5}
 TAGS: Event = {"event": "tags", "spans": [[], [_SPAN]]}
 _ALTERNATIVE = {"token": b"", "logprob": -9999.0}
 _TOKEN = {"token": b"\xf0\x9f", "logprob": -0.5, "top": [_ALTERNATIVE]}
 OUTPUTS: Event = {"event": "outputs", "tensors": {"logits": _TENSOR, "__proto__": _TENSOR}}
+_PORT = {"name": "x", "dtype": "float32", "shape": ["batch", None, 4, 0]}
+DESCRIPTION: Event = {
+    "event": "description",
+    "version": "1.0",
+    "task": "infer",
+    "inputs": [_PORT, _PORT | {"name": "🙂" * 128, "shape": ["🙂" * 128] * 8}],
+    "outputs": [_PORT | {"name": "__proto__", "dtype": "int64", "shape": []}],
+}
+_OF_TEXTS: Event = DESCRIPTION | {"task": "chat", "inputs": [], "outputs": []}
 FAILURE: Event = {"event": "failure", "code": "expired", "detail": "Seal again.", "model": None}
 NAMED_FAILURE: Event = FAILURE | {"code": "unknown-model", "model": "smollm2-135m"}
 
@@ -84,6 +93,8 @@ def sound_wholes(receipt: bytes) -> Iterator[tuple[str, str, list[Event]]]:
     yield "scores", "scores by label", [SCORES, last]
     yield "tags", "labelled spans", [TAGS, last]
     yield "outputs", "tensors, one of them named `__proto__`", [OUTPUTS, last]
+    yield "description", "what a tensor model is", [DESCRIPTION, last]
+    yield "description-of-texts", "what a model is whose tasks bring texts", [_OF_TEXTS, last]
     yield "failure", "a failure", [FAILURE, last]
     yield "failure-model", "a failure that names a model", [NAMED_FAILURE, last]
     yield "failure-after-text", "text, then a failure", [delta("The"), FAILURE | {"code": "internal"}, last]
@@ -158,6 +169,8 @@ def _events(receipt: bytes) -> dict[str, tuple[str, object]]:
         "event-of-object": ("the name of an object's own method", {"event": "toString"}),
         "unknown-finish": ("an unknown reason to stop", END | {"finish": "bored"}),
         "count-negative": ("a negative count", END | {"prompt_tokens": -1}),
+        "embeddings-uncounted": ("embeddings without a count", {"event": "embeddings", "vectors": _TENSOR}),
+        "embeddings-count": ("a negative count of embeddings", EMBEDDINGS | {"prompt_tokens": -1}),
         "unknown-failure": ("an unknown failure", FAILURE | {"code": "tired"}),
         "failure-detail": ("a detail of 513 characters", FAILURE | {"detail": "x" * 513}),
         "failure-model": ("a model id that is none", FAILURE | {"model": "../etc"}),
@@ -169,7 +182,9 @@ def _events(receipt: bytes) -> dict[str, tuple[str, object]]:
         "spans-not-by-text": ("spans of no text", TAGS | {"spans": [_SPAN]}),
         "tensor-dtype": ("an unknown dtype", EMBEDDINGS | {"vectors": _TENSOR | {"dtype": "complex64"}}),
         "tensor-shape": ("a negative dimension", EMBEDDINGS | {"vectors": _TENSOR | {"shape": [-1]}}),
+        "tensor-symbol": ("a symbol in the shape of a tensor", EMBEDDINGS | {"vectors": _TENSOR | {"shape": ["n", 2]}}),
         "tensor-dimension": ("a dimension above 2^31", EMBEDDINGS | {"vectors": _TENSOR | {"shape": [(1 << 31) + 1]}}),
+        **_descriptions(),
     }
     receipts = {
         "receipt-empty": ("a receipt of no bytes", receipt_event(b"")),
@@ -180,6 +195,31 @@ def _events(receipt: bytes) -> dict[str, tuple[str, object]]:
         **{slug: (title, [event, END, last]) for slug, (title, event) in deltas.items()},
         **{slug: (title, [event, last]) for slug, (title, event) in ends.items()},
         **{slug: (title, [END, event]) for slug, (title, event) in receipts.items()},
+    }
+
+
+def _descriptions() -> dict[str, tuple[str, object]]:
+    ports: dict[str, tuple[str, dict[str, object]]] = {
+        "port-field": ("an unknown field of a port", {"doc": "x"}),
+        "port-name": ("a name of 129 characters", {"name": "🙂" * 129}),
+        "port-dtype": ("an unknown dtype of a port", {"dtype": "string"}),
+        "port-shape": ("no shape", {"shape": None}),
+        "port-dimensions": ("nine dimensions of a port", {"shape": [1] * 9}),
+        "port-negative": ("a negative dimension of a port", {"shape": [-1]}),
+        "port-dimension": ("a dimension of a port above 2^31", {"shape": [(1 << 31) + 1]}),
+        "port-symbol-empty": ("a symbol without characters", {"shape": [""]}),
+        "port-symbol": ("a symbol of 129 characters", {"shape": ["🙂" * 129]}),
+        "port-symbol-bytes": ("a symbol of bytes", {"shape": [b"n"]}),
+    }
+    wholes: dict[str, tuple[str, Event]] = {
+        "description-task": ("a model of a task that none has", {"task": "complete"}),
+        "description-version": ("a version that is none", {"version": "The first"}),
+        "65-inputs": ("65 inputs", {"inputs": [_PORT] * 65}),
+        "257-outputs": ("257 outputs", {"outputs": [_PORT] * 257}),
+    }
+    return {
+        **{slug: (title, DESCRIPTION | {"inputs": [_PORT | change]}) for slug, (title, change) in ports.items()},
+        **{slug: (title, DESCRIPTION | change) for slug, (title, change) in wholes.items()},
     }
 
 

@@ -63,6 +63,7 @@ def _accepted(pair: KeyPair) -> list[Vector]:
         "classify": ("texts to score", tasks.asked(tasks.CLASSIFY)),
         "tag": ("texts to find spans in", tasks.asked(tasks.TAG)),
         "infer": ("tensors, one of them named `__proto__`", tasks.asked(tasks.INFER)),
+        "describe": ("what the model is", tasks.asked(tasks.DESCRIBE)),
         "bucket-full": ("a body that fills the bucket of 1 KiB", _of_size(1020)),
         "bucket-next": ("a body one byte longer: 2 KiB", _of_size(1021)),
     }

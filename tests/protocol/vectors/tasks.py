@@ -37,6 +37,7 @@ EMBED = {"task": "embed", "texts": ["", "one", "two\n"]}
 CLASSIFY, TAG = EMBED | {"task": "classify"}, EMBED | {"task": "tag"}
 TENSOR = {"dtype": "float32", "shape": [1, 2], "data": bytes.fromhex("0000803f000000c0")}
 INFER = {"task": "infer", "tensors": {"x": TENSOR, "__proto__": TENSOR | {"dtype": "int64", "shape": [1]}}}
+DESCRIBE = {"task": "describe"}
 
 
 def asked(task: object = CHAT, *, stream: bool = False, **more: object) -> dict[str, object]:
@@ -130,6 +131,7 @@ def _fields() -> list[Inner]:
         "no-prompt": ("an empty text to continue", asked(COMPLETE | {"prompt": ""})),
         "no-text": ("nothing to embed", asked(EMBED | {"texts": []})),
         "unknown-dtype": ("an unknown dtype", asked(INFER | {"tensors": {"x": TENSOR | {"dtype": "complex64"}}})),
+        "describe-a-model": ("a description of a model that it names", asked(DESCRIBE | {"model": "smollm2-135m"})),
         "nine-dimensions": ("nine dimensions", asked(INFER | {"tensors": {"x": TENSOR | {"shape": [1] * 9}}})),
     }
     return [Inner(slug, title, padded(canonical(value)), "fields") for slug, (title, value) in wrong.items()]

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class FakeHead:
         return numbers
 
     def event(self, parts: Sequence[NDArray[np.float32]]) -> Embeddings:
-        return Embeddings(to_tensor(np.stack(parts)))
+        return Embeddings(to_tensor(np.stack(parts)), prompt_tokens=0)
 
 
 class FakeModel:
@@ -116,7 +117,7 @@ def expected(texts: Sequence[str]) -> list[list[float]]:
 Vectors = NDArray[np.float32]
 
 
-async def embed(runner: BatchRunner[Vectors], texts: Sequence[str]) -> NDArray[np.float32]:
+async def embed(runner: BatchRunner[Any], texts: Sequence[str]) -> NDArray[np.float32]:
     async with asyncio.timeout(20), aclosing(runner.run(EmbedTask(list(texts)))) as events:
         (event,) = [event async for event in events]
     assert isinstance(event, Embeddings)

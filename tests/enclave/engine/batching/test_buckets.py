@@ -79,6 +79,26 @@ def test_a_bucket_is_passed_over_a_bounded_number_of_times() -> None:
     assert not set(waiting) & {row for batch in batches[:MAX_PASSES] for row in batch}
 
 
+def test_apart_each_request_gives_one_batch_in_turn() -> None:
+    """However many buckets its rows fill, and however full."""
+    buckets = Buckets(shared=False)
+    others = [request() for _ in range(3)]
+    for other in others:
+        buckets.add([each for length in (10, 50, 90, 200) for each in rows(other, length, 40)])
+    assert {*owners(buckets.take())} == {others[0]}
+    one = request()
+    buckets.add(rows(one, 10))
+    assert [owners(buckets.take())[0] for _ in range(4)] == [others[1], others[2], others[0], one]
+
+
+def test_apart_each_bucket_of_a_request_has_its_turn() -> None:
+    """The fullest first: of as many rows, the one of the longest."""
+    buckets = Buckets(shared=False)
+    many = request()
+    buckets.add([*rows(many, 10, 4), *rows(request(), 100), *rows(many, 40, 4)])
+    assert [batch[0].tokens for batch in (buckets.take() for _ in range(3))] == [40, 100, 10]
+
+
 def test_a_dropped_request_leaves_no_row() -> None:
     buckets = Buckets(shared=True)
     gone, stays = request(), request()

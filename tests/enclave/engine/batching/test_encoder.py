@@ -11,10 +11,12 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from enclave.engine.batching.encoder import Encoder
+from enclave.engine.batching.heads.embedding import Pooled
 from enclave.engine.batching.runner import BatchRunner
 from enclave.engine.errors import InferenceFailed, ModelRejected, TooLong
 from enclave.engine.sessions import open_session, run_session
 from enclave.engine.tokenization import Tokenizer
+from strongroom.protocol.payloads import Embeddings, EmbedTask
 from tests.enclave.engine.batching.parts import embed as embed_by
 from tests.enclave.engine.batching.parts import encoded
 from tests.enclave.engine.graphs import identity
@@ -23,8 +25,7 @@ from tests.real_models import real_model
 
 TEXTS = ["a short text", "", "another text that is longer", "é 😀", "x" * 100]
 
-
-Vectors = Encoder[NDArray[np.float32]]
+Vectors = Encoder[Pooled]
 
 
 def load(package: Package) -> Vectors:
@@ -36,9 +37,9 @@ def embed(encoder: Vectors, texts: list[str], *, alone: bool = True) -> NDArray[
     return good(encoder.run([encoder.encode(index, text) for index, text in enumerate(texts)], alone=alone))
 
 
-def good(parts: list[NDArray[np.float32] | InferenceFailed]) -> NDArray[np.float32]:
+def good(parts: list[Pooled | InferenceFailed]) -> NDArray[np.float32]:
     """The vectors among them."""
-    return np.stack([part for part in parts if not isinstance(part, InferenceFailed)])
+    return np.stack([part.vector for part in parts if isinstance(part, Pooled)])
 
 
 def with_embed(package: Package, **changes: object) -> Package:
@@ -104,6 +105,16 @@ def test_what_a_batch_held_is_wiped_and_its_vectors_are_not(
     held.clear()
     assert embed(encoder, TEXTS[:1]).any()
     assert [array.any() for array in held] == [False, False]
+
+
+async def test_all_that_the_model_read_is_counted(encoder_package: Package, encoder: Vectors) -> None:
+    """The frame around each text with it."""
+    runner, tokenizer = BatchRunner(encoder, workers=2), Tokenizer.from_bytes(encoder_package.tokenizer)
+    [answer] = [event async for event in runner.run(EmbedTask(TEXTS))]
+    runner.close()
+    assert isinstance(answer, Embeddings)
+    assert answer.prompt_tokens == sum(len(tokenizer.encode_text(text, frame=True)) for text in TEXTS)
+    assert answer.prompt_tokens == 2 * len(TEXTS) + sum(len(tokenizer.encode_text(text)) for text in TEXTS)
 
 
 def test_a_text_beyond_the_context_is_refused_and_not_cut(encoder_package: Package) -> None:

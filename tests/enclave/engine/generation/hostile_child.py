@@ -46,8 +46,8 @@ def _timed(spent: list[float]) -> Iterator[None]:
 
 def main() -> None:
     """The cost of each of WITHIN_BOUNDS, as JSON."""
-    tokenizer = Path(sys.argv[1]).read_bytes()
-    vocabulary = Tokenizer.from_bytes(tokenizer).ids
+    tokenizer = Tokenizer.from_bytes(Path(sys.argv[1]).read_bytes())
+    vocabulary = tokenizer.ids
     constraints = Constraints(tokenizer, _STOP, vocabulary)
     costs = {name: cost(constraints, text_of_schema(each), vocabulary) for name, each in WITHIN_BOUNDS.items()}
     print(json.dumps(costs, indent=1))

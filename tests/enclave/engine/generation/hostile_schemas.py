@@ -41,6 +41,16 @@ BEYOND_BOUNDS = {
     "llguidance's own keyword": {"x-guidance": {"lenient": True}},
     "multiples of a prime": {"type": "integer", "multipleOf": _PRIME},
     "multiples of many primes": _properties(200, lambda index: {"type": "integer", "multipleOf": _PRIME + 2 * index}),
+    "a control character": {"const": "a\0"},
+    "a control character in a name": {"properties": {"a\x7f": True}},
+    "a control character in a pattern": {"pattern": "^a\0"},
+    "a control character of a pattern, by number": {"pattern": r"^\x01a$"},
+    "a control character of a pattern, by a longer number": {"pattern": r"^\u007Fa$"},
+    "a control character of a pattern, in braces": {"pattern": r"^\u{1}a$"},
+    "a control character of a pattern, by name": {"pattern": r"^[a\v]"},
+    "a place in a text": {"pattern": r"\ba"},
+    "above 0 and below a half": {"exclusiveMinimum": 0, "maximum": 0.5},
+    "below -1 and near": {"minimum": -3, "exclusiveMinimum": -1.5, "exclusiveMaximum": -1.0},
     "an intersection of patterns": {
         "allOf": [{"type": "string", "pattern": f"(.*{each}.*){{3}}"} for each in "abcdef"]
     },
@@ -84,6 +94,7 @@ WITHIN_BOUNDS = {
     "texts by length": _any_of(120, lambda index: {"type": "string", "minLength": index, "maxLength": 4096 - index}),
     "long texts": {"type": "array", "items": {"type": "string", "minLength": 4096}, "minItems": 4096},
     "nested lengths": _nested(9, lambda inner: {"type": "array", "items": inner, "minItems": 50, "maxItems": 4096}),
+    "short arrays": _any_of(60, lambda index: {"type": "array", "items": _NULL, "maxItems": 4096 - index}),
     "numbers": _any_of(
         120, lambda index: {"type": "number", "minimum": -1.2345678 * index**3, "maximum": 9e9 / (index + 1)}
     ),
@@ -94,6 +105,7 @@ WITHIN_BOUNDS = {
     ),
     "a pattern of 2^100 states": {"type": "string", "pattern": r"^(a|b)*a(a|b){100}c"},
     "a pattern with nested counts": {"type": "string", "pattern": "^((((a{1,100}){1,100}){1,100}){1,100}){1,100}$"},
+    "a pattern of one long text": {"type": "string", "pattern": "^(((a{100}){100}){100}){100}$"},
     "a pattern with nested stars": {"type": "string", "pattern": "(((.*a){30}b){30}c){30}"},
     "a pattern of parentheses": {"type": "string", "pattern": "(" * 64 + ")" * 64},
     "a pattern of half parentheses": {"type": "string", "pattern": "(" * 128},
@@ -101,6 +113,9 @@ WITHIN_BOUNDS = {
     "a pattern that looks ahead": {"type": "string", "pattern": "(?=a)b"},
     "patterns by length": _any_of(
         120, lambda index: {"type": "string", "pattern": f"^(a|b)*a(a|b){{{index}}}.{{{index},900}}$"}
+    ),
+    "patterns of classes by length": _any_of(
+        100, lambda index: {"type": "string", "pattern": rf"(\p{{L}}{{1,9}}\p{{N}}?[^\p{{S}}]){{{index + 1},200}}(\w|\d)*"}
     ),
     "patterns of stars": _any_of(
         120, lambda index: {"type": "string", "pattern": f"(.*{chr(97 + index % 26)}.*){{{index}}}"}

@@ -224,6 +224,33 @@ def test_a_failed_step_ends_who_took_part_and_the_batch_goes_on(
     assert generated([reading, later]) == generated(alone)
 
 
+class Torn(dict[str, NDArray[np.float32]]):
+    """Buffers that cannot all be walked, as when memory is short."""
+
+    def values(self) -> Any:
+        yield next(iter(super().values()))
+        raise MemoryError
+
+
+def test_rows_that_were_being_swapped_are_cleared_whole(
+    model: LanguageModel, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, long = talk(3, 30), talk(60, 1)
+    batch = Batch(model.graph)
+    for each in (short, long):
+        batch.join(each.conversation)
+    cache = model.graph.cache
+    with monkeypatch.context() as patched:
+        batch.step()
+        patched.setattr(cache, "buffers", Torn(cache.buffers))
+        with pytest.raises(MemoryError):
+            cache.swap(0, 1)
+    batch.clear()
+    assert not len(batch)
+    assert not cache._spare.any()
+    assert_clean(model.graph)
+
+
 def test_a_panic_over_one_answer_ends_that_one(model: LanguageModel, talk: Callable[..., Talk]) -> None:
     broken, fine = talk(5), talk(6)
 

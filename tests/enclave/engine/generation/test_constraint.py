@@ -11,13 +11,17 @@ import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tokenizers import Tokenizer as HFTokenizer
+from tokenizers import models
 
-from enclave.engine.errors import InvalidRequest
+from enclave.engine.errors import InferenceFailed, InvalidRequest
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.constraint import Constraint, Constraints
 from enclave.engine.generation.model import LanguageModel
-from strongroom.protocol.payloads import ChatTask, CompleteTask, TextDelta
-from tests.enclave.engine.generation.harness import HELLO, Heard, answer, run
+from enclave.engine.generation.sampling import Sampler
+from enclave.engine.tokenization import Tokenizer
+from strongroom.protocol.payloads import ChatTask, CompleteTask, Generation, TextDelta
+from tests.enclave.engine.generation.harness import HELLO, Heard, answer, load, run
 from tests.enclave.engine.generation.hostile_schemas import WITHIN_BOUNDS
 from tests.enclave.engine.packages import Package, end_of, text_of
 
@@ -132,8 +136,79 @@ def test_what_becomes_too_complex_ends_its_own_answer_alone(model: LanguageModel
     assert heard[1].events == answer(model, beside)
 
 
+@pytest.mark.parametrize("stop", [[0], [2]], ids=["another stops", "it stops"])
+def test_a_control_token_in_a_schema_is_spelled_out(decoder_package: Package, stop: list[int]) -> None:
+    model = load(decoder_package.with_chat(stop_tokens=stop))
+    for schema in (
+        {"const": "<|im_end|>"},
+        {"enum": ["a<|im_end|>"]},
+        {"type": "string", "pattern": "^<\\|im_end\\|>$"},
+    ):
+        events = answer(model, asked(schema, max_tokens=40))
+        jsonschema.validate(json.loads(text_of(events)), schema)
+        assert end_of(events).finish == "stop"
+
+
+def test_a_stop_token_that_is_text_too_stops_only_where_an_instance_ends(decoder_package: Package) -> None:
+    [letter] = Tokenizer.from_bytes(decoder_package.tokenizer).encode_text("e")
+    model = load(decoder_package.with_chat(stop_tokens=[letter]))
+    held = model._constraints.follow('{"type": "string"}')
+    for text, allowed in {'"d': False, '"': True}.items():
+        for token in Tokenizer.from_bytes(decoder_package.tokenizer).encode_text(text):
+            held.push(token)
+        assert (letter in left(held, np.zeros(model.graph.vocabulary, dtype=np.float32))) == allowed
+
+
+def says(model: LanguageModel, schema: dict[str, Any], text: str) -> bool:
+    """Whether an answer held to the schema may be that text, byte by byte."""
+    held = model._constraints.follow(json.dumps(schema))
+    for token in model.prompts.encode_text(text):
+        if token not in left(held, np.zeros(model.graph.vocabulary, dtype=np.float32)):
+            return False
+        held.push(token)
+    return 200 in left(held, np.zeros(model.graph.vocabulary, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("admin", ["\\u0061dmin", "ad\\u006Din"]),
+        ("a\tb", ["a\\u0009b"]),
+        ('a"b', ["a\\u0022b"]),
+        ("a/b", ["a\\/b"]),
+        ("é", ["\\u00e9"]),
+    ],
+)
+def test_a_name_has_one_spelling(model: LanguageModel, name: str, others: list[str]) -> None:
+    """Readers take the last of two equal names: with another spelling an answer could say what its schema excludes."""
+    schema = {"type": "object", "properties": {name: {"const": False}}, "required": [name]}
+    once = json.dumps({name: False}, ensure_ascii=False)
+    assert says(model, schema, once)
+    assert says(model, schema, once[:-1] + ', "other": true}')
+    for other in others:
+        assert not says(model, schema, f'{once[:-1]}, "{other}": true}}')
+
+
+@pytest.mark.parametrize(
+    "text", ["\\u0001", "\\u007f", "\\ud800", "\x7f"], ids=["control", "delete escaped", "half a pair", "delete"]
+)
+def test_texts_hold_no_control_characters(model: LanguageModel, text: str) -> None:
+    assert says(model, {"type": "string"}, '"\\n\\t\\"é😀"')
+    assert not says(model, {"type": "string"}, f'"{text}"')
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_logits_that_are_not_finite_are_told_of_whatever_the_schema_excludes(model: LanguageModel, bad: float) -> None:
+    logits = np.zeros(model.graph.vocabulary, dtype=np.float32)
+    logits[model.prompts.encode_text("z")] = bad
+    masked = model._constraints.follow('{"const": 1}').masked(logits)
+    with pytest.raises(InferenceFailed, match="finite"):
+        Sampler(Generation()).next(masked)
+
+
 def test_a_model_without_bytes_takes_no_schema() -> None:
-    constraints = Constraints(b"{}", [0], 16)
+    library = HFTokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2}, unk_token="[UNK]"))
+    constraints = Constraints(Tokenizer.from_bytes(library.to_str().encode()), [0], 16)
     with pytest.raises(InvalidRequest, match="no schema for this model"):
         constraints.follow("{}")
 
@@ -141,7 +216,7 @@ def test_a_model_without_bytes_takes_no_schema() -> None:
 def test_only_what_continues_an_instance_is_left(decoder_package: Package, loaded: LanguageModel) -> None:
     vocabulary = loaded.graph.vocabulary + 3  # as graphs are padded
     stop = {0, 1}
-    held = Constraints(decoder_package.tokenizer, stop, vocabulary).follow('{"enum": [7, 75]}')
+    held = Constraints(Tokenizer.from_bytes(decoder_package.tokenizer), stop, vocabulary).follow('{"enum": [7, 75]}')
     logits = np.arange(vocabulary, dtype=np.float32)
     tokens: dict[str, int] = json.loads(decoder_package.tokenizer)["model"]["vocab"]
     for digit, allowed in {"7": {tokens["7"]}, "5": {tokens["5"], *stop}}.items():

@@ -28,6 +28,15 @@ def test_as_many_as_there_are_and_equal_ones_in_order(count: int) -> None:
     assert found.logprob == pytest.approx(np.log(0.25))
 
 
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_of_equal_ones_the_first_are_told(count: int) -> None:
+    """The one that greedy takes is among them."""
+    logits = np.zeros(1000, dtype=np.float32)
+    logits[::7] = 1
+    found = token_logprob(logits, int(logits.argmax()), count, spelled)
+    assert [other.token for other in found.top] == [spelled(7 * place) for place in range(count)]
+
+
 @pytest.mark.parametrize("token", [1, 2])
 def test_what_is_next_to_impossible_has_the_least_that_can_be_sent(token: int) -> None:
     found = token_logprob(np.array([3e38, -3e38, -np.inf], dtype=np.float32), token, 1, spelled)

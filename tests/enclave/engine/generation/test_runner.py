@@ -1,18 +1,21 @@
 """The runner: streams side by side, bounded, in order of arrival, ended within a step."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from enclave.engine.errors import EngineBusy, InferenceFailed, TooLong, WrongTask
+from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.generation.prompts import PromptEncoder
 from enclave.engine.generation.rows import Rows
 from enclave.engine.generation.runner import SlotRunner
 from enclave.engine.jobs import Listener
+from strongroom.protocol.contents import join_text
 from strongroom.protocol.payloads import ChatTask, EmbedTask, Event, Message, Task
 from tests.enclave.engine.generation.harness import HELLO, LONG, answer, assert_clean, load
 from tests.enclave.engine.generation.steps import Steps
@@ -51,6 +54,11 @@ async def begun(events: AsyncIterator[Event]) -> "asyncio.Task[list[Event]]":
     return task
 
 
+async def all_read(runner: SlotRunner) -> None:
+    """Wait until the prompts of all tasks so far have been read."""
+    await asyncio.wrap_future(runner._pool.submit(lambda: None))
+
+
 async def test_more_streams_than_rows_get_the_answers_they_get_alone(
     two_rows: LanguageModel, runner: SlotRunner
 ) -> None:
@@ -60,8 +68,9 @@ async def test_more_streams_than_rows_get_the_answers_they_get_alone(
         ChatTask(HELLO, max_tokens=30, temperature=1.0, seed=3),
         ChatTask(LONG, max_tokens=1),
     ]
-    alone = [answer(two_rows, task) for task in tasks]
-    assert await asyncio.gather(*(collect(runner.run(task)) for task in tasks)) == alone
+    alone = [join_text(answer(two_rows, task)) for task in tasks]
+    together = await asyncio.gather(*(collect(runner.run(task)) for task in tasks))
+    assert [join_text(events) for events in together] == alone
 
 
 async def test_rows_go_to_who_came_first(
@@ -93,7 +102,6 @@ async def test_a_full_queue_refuses_and_takes_again(runner: SlotRunner, steps: S
 
 
 async def test_who_leaves_frees_the_row_within_a_step(runner: SlotRunner, steps: Steps) -> None:
-    steps.open(4)
     leaving = runner.run(ENDLESS)
     staying = runner.run(ENDLESS)
     waiting = runner.run(SHORT)
@@ -102,6 +110,8 @@ async def test_who_leaves_frees_the_row_within_a_step(runner: SlotRunner, steps:
     second = asyncio.ensure_future(anext(staying))
     await asyncio.sleep(0)
     third = await begun(waiting)
+    await all_read(runner)
+    steps.open(4)  # the first one's prompt and a token, the second one's prompt and a token of both
     await first
     await leaving.aclose()
     await second
@@ -117,6 +127,7 @@ async def test_who_leaves_the_queue_is_forgotten(runner: SlotRunner, steps: Step
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         await left
+    await all_read(runner)
     steps.open()
     await asyncio.gather(*reading)
     prompts_and_decodes = len(steps.rows)
@@ -127,6 +138,7 @@ async def test_who_leaves_the_queue_frees_the_place_while_all_rows_are_taken(run
     streams = [await begun(runner.run(ENDLESS)) for _ in range(4)]
     streams[3].cancel()
     await asyncio.gather(streams[3], return_exceptions=True)
+    await all_read(runner)
     steps.open(20)
     for _ in range(1000):
         if runner.room:
@@ -157,6 +169,53 @@ async def test_a_task_that_is_refused_disturbs_nobody(runner: SlotRunner, task: 
     with pytest.raises(error):
         await collect(runner.run(task))
     assert end_of(await stream).completion_tokens == 400
+
+
+async def test_streams_go_on_while_a_prompt_is_tokenised(
+    two_rows: LanguageModel, runner: SlotRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, finish = threading.Event(), threading.Event()
+    start = two_rows.start
+
+    def slow(task: Task, listener: Listener) -> Conversation:
+        if task == SHORT:
+            started.set()
+            assert finish.wait(timeout=10)
+        return start(task, listener)
+
+    monkeypatch.setattr(two_rows, "start", slow)
+    try:
+        stream = runner.run(ENDLESS)
+        await anext(stream)
+        waiting = await begun(runner.run(SHORT))
+        assert await asyncio.to_thread(started.wait, 10)
+        assert end_of(await collect(stream)).completion_tokens == 400
+    finally:
+        finish.set()
+    assert end_of(await waiting).completion_tokens == 6
+
+
+async def test_who_leaves_while_the_prompt_is_tokenised_takes_no_row(
+    two_rows: LanguageModel, runner: SlotRunner, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = threading.Event()
+    start = two_rows.start
+
+    def slow(task: Task, listener: Listener) -> Conversation:
+        assert finish.wait(timeout=10)
+        return start(task, listener)
+
+    monkeypatch.setattr(two_rows, "start", slow)
+    leaving = [await begun(runner.run(SHORT)) for _ in range(3)]
+    for each in leaving:
+        each.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    finish.set()
+    await all_read(runner)
+    steps.open()
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+    assert len(steps.rows) == 6  # of the one that stayed: a prompt and five tokens
+    assert runner.room == 4
 
 
 async def test_a_panic_of_the_tokenizer_is_typed_and_without_content(
@@ -191,8 +250,32 @@ async def test_memory_short_between_two_runs_ends_who_is_there_and_not_the_threa
     assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
 
 
+async def test_memory_short_while_all_are_told_so_does_not_stop_the_thread(
+    runner: SlotRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear, tries = Batch.clear, list[Batch]()
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    def clear_at_last(batch: Batch) -> None:
+        tries.append(batch)
+        if len(tries) < 3:
+            raise MemoryError
+        clear(batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rows, "leave", fail)
+        patched.setattr(Batch, "clear", clear_at_last)
+        async with asyncio.timeout(10):
+            with pytest.raises(InferenceFailed, match="MemoryError"):
+                await collect(runner.run(SHORT))
+    assert end_of(await collect(runner.run(SHORT))).completion_tokens == 6
+
+
 async def test_closing_ends_who_runs_and_who_waits_within_a_step(runner: SlotRunner, steps: Steps) -> None:
     reading = [await begun(runner.run(ENDLESS)) for _ in range(4)]
+    await all_read(runner)
     steps.open(5)
     jobs = list(runner._jobs)
     closing = asyncio.ensure_future(asyncio.to_thread(runner.close))

@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[4] / "docs/protocol.md").read_text()
 
 
 def bounded(schema: Any) -> Any:
-    return json.loads(bounded_schema(json.dumps(schema)))
+    return bounded_schema(json.dumps(schema))
 
 
 @pytest.mark.parametrize("name", BEYOND_BOUNDS)
@@ -37,6 +37,12 @@ def test_what_is_beyond_the_bounds_is_refused(name: str) -> None:
         {"prefixItems": [{"format": "uri"}], "items": {"pattern": "^a"}, "minItems": 0, "maxItems": 4096},
         {"minLength": 0, "maxLength": 4096, "minimum": -(2**53), "maximum": 2.5},
         {"exclusiveMinimum": 0, "exclusiveMaximum": 2**53},
+        {"exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        {"minimum": 0.5, "exclusiveMaximum": 1, "exclusiveMinimum": -7},
+        {"exclusiveMinimum": 0.1, "exclusiveMaximum": 0.2},
+        {"exclusiveMinimum": -1, "exclusiveMaximum": -0.5},
+        {"const": "\b\t\n\f\r\x80"},
+        {"pattern": r"^\x20\u00e9\\x01[\p{L}\d]\.\n$"},
     ],
     ids=json.dumps,
 )

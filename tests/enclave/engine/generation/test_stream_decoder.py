@@ -34,8 +34,8 @@ def test_endless_rubbish_does_not_pile_up(tokenizer: Tokenizer) -> None:
     stream = StreamDecoder(tokenizer)
     start_of_four = tokenizer.encode_text("😀")[0]
     pieces = [stream.push(start_of_four) for _ in range(64)]
-    assert set("".join(pieces)) == {"\ufffd"}
-    assert stream.flush() == ""
+    assert pieces == ["", *["\ufffd"] * 63]
+    assert stream.flush() == "\ufffd"
 
 
 def test_tokens_without_text_are_passed_over(tokenizer: Tokenizer) -> None:
@@ -61,7 +61,7 @@ def test_pieces_add_up_to_the_text(tokenizer: Tokenizer, text: str) -> None:
     assert all("\ufffd" not in piece for piece in pieces) or "\ufffd" in text
 
 
-@given(st.lists(st.integers(0, 258), max_size=12))
+@given(st.lists(st.integers(0, 258), max_size=64))
 def test_pieces_add_up_to_what_the_tokenizer_says(tokenizer: Tokenizer, tokens: list[int]) -> None:
     stream = StreamDecoder(tokenizer)
     pieces = [stream.push(token) for token in tokens]

@@ -5,6 +5,7 @@ import tracemalloc
 import pytest
 
 from enclave.engine.errors import InvalidRequest, ModelRejected
+from enclave.engine.generation.sandbox import MAX_WORK
 from enclave.engine.generation.templates import MAX_PROMPT_CHARACTERS, ChatTemplate
 
 ESCAPES = [
@@ -26,6 +27,7 @@ ESCAPES = [
     "{{ messages.append(1) }}",
     "{{ messages[0].update(role='system') }}",
     "{{ messages.clear() }}",
+    "{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}x{% endcall %}",
 ]
 
 BOMBS = [
@@ -40,6 +42,21 @@ BOMBS = [
     "{% for i in range(99999) %}0123456789{% endfor %}",
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     "{% set n = namespace(x=3) %}{% for i in range(99) %}{% set n.x = n.x * n.x %}{% endfor %}",
+    "{% set n = namespace(x=3) %}{% for i in range(9999) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "{% set n = namespace(x='x') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    "{% set n = namespace(x='x') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "{% set n = namespace(x=[1]) %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "{% set n = namespace(x=[1]) %}{% for i in range(99) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
+    "{% set x = 'x' %}" + "{% set x %}{{ x }}{{ x }}{% endset %}" * 99,
+    "{% macro m0() %}x{% endmacro %}"
+    + "".join(
+        f"{{% macro m{i}() %}}{{% set x = m{i - 1}() %}}{{{{ x }}}}{{{{ x }}}}{{% endmacro %}}" for i in range(1, 99)
+    )
+    + "{{ m98() }}",
+    "{% set x %}{% for i in range(90000) %}" + "x" * 9999 + "{% endfor %}{% endset %}",
+    "{{ range(99999)|join('" + "x" * 9999 + "') }}",
+    "{{ [range(99999)]|map('join', '" + "x" * 9999 + "')|list }}",
+    "{{ range(99999)|list|tojson(indent=99999) }}",
 ]
 
 ENDLESS = [
@@ -48,9 +65,27 @@ ENDLESS = [
     "{% for i in range(99999) if i %}{% for j in range(99999) if j %}{% endfor %}{{ loop.length }}{% endfor %}",
     "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(64) }}",
     "{% for i in [64] recursive %}{% if i %}{{ loop([i - 1, i - 1]) }}{% endif %}{% endfor %}",
+    "{% for i in range(40000) %}{% set x = range(99999)|join %}{% endfor %}",
+    "{% for i in range(40000) %}{% if -1 in range(99999)|list %}{% endif %}{% endfor %}",
+    "{% set x = range(99999)|list %}{% for i in range(40000) %}{% set y = x[1:] %}{% endfor %}",
+    "{% set x = range(99999)|join(' ') %}{% for i in range(40000) %}{% set y = x.split() %}{% endfor %}",
+    "{% set x = range(99999)|join(' ') %}{% for i in range(40000) %}{% set y = x.strip(x) %}{% endfor %}",
+    "{% set n = namespace(x=[1], y=[1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% set n.y = [n.y, n.y] %}"
+    "{% endfor %}{% if n.x == n.y %}{% endif %}",
+    "{{ range(40000)|selectattr('real', 'in', range(40000)|list)|list|length }}",
 ]
 
-BROKEN = ["{{", "{% endfor %}", "{{ unknown }}", "{{ messages[7].content }}", "{{ 1 / 0 }}", "{{ x|nofilter }}"]
+BROKEN = [
+    "{{",
+    "{% endfor %}",
+    "{{ unknown }}",
+    "{{ messages[7].content }}",
+    "{{ 1 / 0 }}",
+    "{{ x|nofilter }}",
+    "{% for i in range(2) %}" * 25 + "{% endfor %}" * 25,
+    "{% if true %}" * 110 + "{% endif %}" * 110,
+    "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+]
 
 
 @pytest.mark.parametrize("source", BOMBS)
@@ -76,6 +111,33 @@ def test_a_conversation_that_the_template_refuses_is_an_invalid_request() -> Non
     assert template.render(["user"], ["x"]) == "hello"
     with pytest.raises(InvalidRequest, match="order of the roles"):
         template.render(["system"], ["x"])
+
+
+def test_more_messages_set_off_no_bomb_either() -> None:
+    template = ChatTemplate(
+        "{% set n = namespace(x='x') %}{% for m in messages %}{{ m.content }}{% set n.x = n.x ~ n.x %}{% endfor %}"
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidRequest):
+            template.render(["user"] * 64, ["x"] * 64)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 16 << 20
+
+
+def test_a_long_conversation_is_little_work() -> None:
+    template = ChatTemplate(
+        "{% set ns = namespace(last=messages|length - 1) %}"
+        "{% for m in messages[::-1] %}"
+        "{% set index = messages|length - loop.index0 %}"
+        "{% if m.role == 'user' and not m.content.startswith('<tool>') %}{% set ns.last = index %}{% endif %}"
+        "{% endfor %}"
+        "{% for m in messages %}{{ '<' ~ m.role ~ '>' + m.content.split('</think>')[-1] }}{% endfor %}"
+    )
+    template.render(["user", "assistant"] * 32, ["x"] * 64)
+    assert template._sandbox.work < MAX_WORK // 16
 
 
 def test_each_rendering_may_do_as_much_as_the_first() -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from enclave.engine.arrays import to_array
-from enclave.engine.batching.heads.embedding import EmbeddingHead
+from enclave.engine.batching.heads.embedding import EmbeddingHead, Pooled
 from strongroom.protocol.catalogue import EmbedSettings
 from tests.enclave.engine.batching.parts import encoded
 
@@ -16,7 +16,7 @@ TOKENS = np.array([[1, 0], [3, 0]], dtype=np.float32)
 
 def part(numbers: NDArray[np.float32], **settings: Any) -> NDArray[np.float32]:
     head = EmbeddingHead(EmbedSettings(context_tokens=8, dimensions=2, **settings))
-    return head.part(numbers, encoded([0] * len(numbers)))
+    return head.part(numbers, encoded([0] * len(numbers))).vector
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,15 @@ def test_a_vector_is_a_copy(pooling: str) -> None:
 
 def test_the_answer_has_a_row_for_each_text() -> None:
     head = EmbeddingHead(EmbedSettings(context_tokens=8, dimensions=2, pooling="mean"))
-    parts = [np.array([1, 2], dtype=np.float32), np.array([3, 4], dtype=np.float32)]
-    vectors = to_array(head.event(parts).vectors)
-    for each in parts:
+    vectors = [np.array([1, 2], dtype=np.float32), np.array([3, 4], dtype=np.float32)]
+    told = to_array(head.event([Pooled(each, tokens=1) for each in vectors]).vectors)
+    for each in vectors:
         each.fill(np.nan)
-    assert vectors.tolist() == [[1, 2], [3, 4]]
+    assert told.tolist() == [[1, 2], [3, 4]]
+
+
+def test_the_answer_counts_the_tokens_of_all_texts() -> None:
+    head = EmbeddingHead(EmbedSettings(context_tokens=8, dimensions=2, pooling="mean"))
+    texts = [encoded(range(tokens)) for tokens in (3, 0, 5)]
+    parts = [head.part(np.zeros((len(text.tokens), 2), np.float32), text) for text in texts]
+    assert head.event(parts).prompt_tokens == 8
