@@ -5,5 +5,5 @@ front of the cache and computes nothing in vain; the rows that still read their 
 a conversation joins or leaves and at no other time: a copy costs a fortieth of a step for 40 tokens and half of one for
 2,000 (SmolLM2-135M), and a hole in the batch would cost a row of every step. Between two decode steps at most one
 chunk of one prompt runs, by turns, so that streams keep going. Prompts are not run together: the matrices of one of 40
-tokens keep the cores busy already.
+tokens keep the cores busy already. What comes before the first chunk, template, tokens and schema, is another thread's.
 """

@@ -115,7 +115,7 @@ WITHIN_BOUNDS = {
         120, lambda index: {"type": "string", "pattern": f"^(a|b)*a(a|b){{{index}}}.{{{index},900}}$"}
     ),
     "patterns of classes by length": _any_of(
-        100, lambda index: {"type": "string", "pattern": rf"(\p{{L}}{{1,9}}\p{{N}}?[^\p{{S}}]){{{index + 1},200}}(\w|\d)*"}
+        100, lambda index: {"type": "string", "pattern": rf"(\p{{L}}{{1,9}}\p{{N}}?[^\p{{S}}]){{{index},200}}"}
     ),
     "patterns of stars": _any_of(
         120, lambda index: {"type": "string", "pattern": f"(.*{chr(97 + index % 26)}.*){{{index}}}"}

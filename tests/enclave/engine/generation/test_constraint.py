@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as HFTokenizer
-from tokenizers import models
+from tokenizers import decoders, models
 
 from enclave.engine.errors import InferenceFailed, InvalidRequest
 from enclave.engine.generation.batch import Batch
@@ -211,6 +211,20 @@ def test_a_model_without_bytes_takes_no_schema() -> None:
     constraints = Constraints(Tokenizer.from_bytes(library.to_str().encode()), [0], 16)
     with pytest.raises(InvalidRequest, match="no schema for this model"):
         constraints.follow("{}")
+
+
+def test_a_tokenizer_that_llguidance_would_panic_over_takes_schemas() -> None:
+    """One whose spaces are not the token before them, and one token looks like a byte and is none."""
+    spellings = ["<s>", "<0xZZ>", "▁", *map(chr, range(0x21, 0x7F)), *(f"<0x{byte:02X}>" for byte in range(256))]
+    library = HFTokenizer(models.BPE({each: token for token, each in enumerate(spellings)}, [], byte_fallback=True))
+    library.add_special_tokens(["<s>"])
+    replace = decoders.Replace("▁", " ")
+    library.decoder = decoders.Sequence([replace, decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    held = Constraints(Tokenizer.from_bytes(library.to_str().encode()), [0], 400).follow('{"const": " é"}')
+    tokens = [spellings.index(each) for each in ('"', "▁", "<0xC3>", "<0xA9>", '"', "<s>")]
+    for token in tokens:
+        assert token in left(held, np.zeros(400, dtype=np.float32))
+        held.push(token)
 
 
 def test_only_what_continues_an_instance_is_left(decoder_package: Package, loaded: LanguageModel) -> None:
