@@ -1,4 +1,4 @@
-"""What the runners with one thread share: a bounded number of tasks, of which each is told how it ended."""
+"""What the runners that begin one task after the other share: so many tasks, each of which is told how it ended."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -15,10 +15,9 @@ from strongroom.protocol.payloads import Event, Task
 
 
 class ThreadRunner(ABC):
-    """One thread for one model, and a bounded queue in front of it.
+    """A bounded queue in front of one model, and the thread that begins the tasks in it.
 
-    The thread never waits for a reader, so a slow client holds up nobody; what waits for it is bounded by its
-    max_tokens.
+    It never waits for a reader, so a slow client holds up nobody; what waits for it is bounded by its max_tokens.
     """
 
     ports: Ports = NO_PORTS
