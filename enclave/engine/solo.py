@@ -4,8 +4,9 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import Protocol
 
-from enclave.engine.cancellation import Cancellation, Cancelled
-from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
+from enclave.engine.cancellation import Cancellation
+from enclave.engine.errors import EngineError
+from enclave.engine.failures import failure_of
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
 from enclave.engine.runner import Ports
@@ -43,10 +44,6 @@ class SoloRunner(ThreadRunner):
             with closing(self._model.run(job.task, job.cancellation)) as events:
                 for event in events:
                     job.send(event)
-        except Cancelled:
-            return EngineBusy("the request was cancelled, since the engine is closing")
-        except EngineError as error:
-            return error
-        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
-            return InferenceFailed(f"expected the model to finish, got {type(error).__name__}")
+        except BaseException as error:
+            return failure_of(error)
         return None

@@ -5,7 +5,8 @@ from typing import Generic
 
 from enclave.engine.batching.heads.head import Head, Part
 from enclave.engine.batching.requests import Request, Row
-from enclave.engine.errors import EngineError, InferenceFailed
+from enclave.engine.errors import EngineError
+from enclave.engine.failures import failure_of
 from enclave.engine.jobs import Job
 from strongroom.protocol.payloads import Event
 
@@ -35,7 +36,7 @@ class Answers(Generic[Part]):
                 job.send(self._event([parts[index] for index in range(len(request.texts))]))
                 job.send(None)
             except Exception as error:
-                job.send(_failure(error))
+                job.send(failure_of(error))
 
     def fail(self, requests: Iterable[Request], error: BaseException) -> None:
         """Send each of the requests that still wait an error of its own: a shared one would hold, by its traceback,
@@ -43,7 +44,7 @@ class Answers(Generic[Part]):
         """
         for request in requests:
             if found := self._open.pop(request, None):
-                found[0].send(_failure(error))
+                found[0].send(failure_of(error))
 
     def drop(self, request: Request) -> None:
         """Forget a request whose caller left."""
@@ -57,9 +58,3 @@ class Answers(Generic[Part]):
                 raise part
             good.append(part)
         return self._head.event(good)
-
-
-def _failure(error: BaseException) -> EngineError:
-    if isinstance(error, EngineError):
-        return type(error)(str(error))
-    return InferenceFailed(f"expected the model to finish, got {type(error).__name__}")

@@ -12,6 +12,7 @@ from enclave.engine.batching.intake import Turn
 from enclave.engine.batching.requests import Request, Row
 from enclave.engine.batching.scheduler import Scheduler
 from enclave.engine.errors import EngineBusy, EngineError, WrongTask
+from enclave.engine.failures import cancelled
 from enclave.engine.jobs import Job
 from enclave.engine.observation import ModelObserver
 from enclave.engine.runner import NO_PORTS
@@ -109,7 +110,7 @@ class BatchRunner(Generic[Part]):
         """Refuse all requests and wait for the threads: at most one step each."""
         with self._lock:
             self._closed = True
-            self._end(self._scheduler.requests(), EngineBusy("the request was cancelled, since the engine is closing"))
+            self._end(self._scheduler.requests(), cancelled())
         self._pool.shutdown()
 
     def _admit(self, request: Request, job: Job) -> None:

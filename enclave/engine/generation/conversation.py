@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enclave.engine.cancellation import Cancelled
-from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
+from enclave.engine.errors import EngineError
+from enclave.engine.failures import failure_of
 from enclave.engine.generation.answer import Answer
 from enclave.engine.generation.constraint import Constraint
 from enclave.engine.generation.logprobs import token_logprob
@@ -62,18 +63,12 @@ class Conversation:
         """End if the listener left."""
         try:
             self.listener.cancellation.check()
-        except Cancelled:
-            self.fail(EngineBusy("the request was cancelled, since the engine is closing"))
+        except Cancelled as error:
+            self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """End with this error, or with InferenceFailed for one that is not the engine's.
-
-        The error is made anew: the frames of a step know all conversations of that step.
-        """
-        if isinstance(error, EngineError):
-            self.failure = type(error)(*error.args)
-        else:
-            self.failure = InferenceFailed(f"expected the model to finish, got {type(error).__name__}")
+        """End with what is told of this error."""
+        self.failure = failure_of(error)
         self.ended = True
 
     def _choose(self, logits: NDArray[np.float32]) -> int:

@@ -2,8 +2,8 @@
 
 from collections import deque
 
-from enclave.engine.cancellation import Cancelled
-from enclave.engine.errors import EngineBusy, EngineError, InferenceFailed
+from enclave.engine.errors import EngineError, InferenceFailed
+from enclave.engine.failures import cancelled, failure_of
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.model import LanguageModel
@@ -50,20 +50,19 @@ class SlotRunner(ThreadRunner):
         try:
             job.cancellation.check()
             return self._model.start(job.task, job)
-        except Cancelled:
-            return _cancelled()
-        except EngineError as error:
-            return error
-        except BaseException as error:  # also the panics of native libraries, which are no Exceptions
-            return InferenceFailed(f"expected the tokenizer to finish, got {type(error).__name__}")
+        except BaseException as error:
+            return failure_of(error, "the tokenizer")
 
     def _work(self) -> None:
         """Steps, until nobody waits for any."""
         failure = ""
         while self._has_work():
             try:  # memory can be short anywhere, while another model takes what there is
-                self._fail_all(failure) if failure else self._step()
-                failure = ""
+                if failure:
+                    self._fail_all(failure)
+                    failure = ""
+                else:
+                    self._step()
             except BaseException as error:
                 failure = type(error).__name__
 
@@ -94,7 +93,7 @@ class SlotRunner(ThreadRunner):
             for each in left:
                 self._waiting.remove(each)
         for job, _ in left:
-            self._end(job, _cancelled())
+            self._end(job, cancelled())
 
     def _let_in(self) -> None:
         """Give the free rows to those who wait longest; end those of them that were refused."""
@@ -109,7 +108,3 @@ class SlotRunner(ThreadRunner):
                 self._observer.observe("queue_seconds", job.age_s)
                 self._observer.observe("slots_in_use", 1 + len(self._batch))
                 self._batch.join(read)
-
-
-def _cancelled() -> EngineBusy:
-    return EngineBusy("the request was cancelled, since the engine is closing")
