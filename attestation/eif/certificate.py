@@ -74,8 +74,9 @@ def _first_body(pem: bytes, offset: int) -> bytes:
 def _as_eif_error(offset: int) -> Iterator[None]:
     try:
         yield
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, Warning):
-        # A Warning arrives here where warnings are errors: the library warns of what it will refuse later.
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, Warning):
+        # A TypeError is what the library has for a name whose type it does not expect. A Warning arrives here where
+        # warnings are errors: the library warns of what it will refuse later.
         raise EIFError("one X.509 certificate", "something else", offset) from None
 
 

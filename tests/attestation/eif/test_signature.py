@@ -180,6 +180,14 @@ def test_refuses_another_certificate(pem: bytes, expected: str) -> None:
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @pytest.mark.parametrize("serial_number", [b"\x02\x01\x00", b"\x02\x01\xff"])
 def test_refuses_a_serial_number_that_is_not_positive(serial_number: bytes) -> None:
-    der = DER.replace(b"\x02\x01\x07", serial_number, 1)
-    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
-    refuse(signed(pem=pem), "positive serial number", SECTION_AT)
+    refuse(signed(pem=pem_of(DER.replace(b"\x02\x01\x07", serial_number, 1))), "positive serial number", SECTION_AT)
+
+
+def test_refuses_a_name_of_a_type_that_the_library_does_not_expect() -> None:
+    common_name, bit_string = b"\x06\x03\x55\x04\x03\x0c", b"\x06\x03\x55\x04\x03\x03"
+    assert common_name in DER
+    refuse(signed(pem=pem_of(DER.replace(common_name, bit_string))), "X.509", SECTION_AT)
+
+
+def pem_of(der: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
