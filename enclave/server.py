@@ -21,8 +21,8 @@ from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
 from enclave.clock import REFRESH_DEADLINE_S, REFRESH_S, SetSystemClock
 from enclave.connections import BoundedProtocol
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
-from enclave.engine.loading import Capacity
 from enclave.engine.telemetry import forbid_telemetry
 from enclave.errors import ClockFault, Fatal
 from enclave.log import EnclaveLog, LogEvent

@@ -18,7 +18,7 @@ from enclave.engine.telemetry import forbid_telemetry
 forbid_telemetry()
 import asyncio
 from enclave.engine.engine import Engine
-from enclave.engine.loading import Capacity
+from enclave.engine.capacity import Capacity
 from strongroom.models.package import load_package
 from strongroom.protocol.payloads import InferTask
 from strongroom.protocol.tensors import Tensor

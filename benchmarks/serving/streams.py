@@ -15,7 +15,7 @@ from benchmarks.serving.raw_orders import Answers, Generate
 from benchmarks.serving.servers import Peers, Server, unbatched
 from benchmarks.serving.targets import Plain, Sealed
 from benchmarks.serving.workers import Worker
-from enclave.engine.loading import Capacity
+from enclave.engine.capacity import Capacity
 
 SLOTS = Capacity().slots
 """Of the enclave; the slot loop has as many rows."""
@@ -69,16 +69,14 @@ class StreamRace:
 
     def _all(self, peers: Peers, package: Path) -> Iterator[Row]:
         """All prompts at once, on both sides in turns; then the server that does not batch."""
-        raw, wide, sealed = [], [], []
+        raw, sealed = [], []
         for _ in range(self._plan.stream_rounds):
             raw.append(self._generate(self._asked, SLOTS))
             sealed.append(self._stream(slice(None)))
-            wide.append(self._generate(self._asked, len(self._asked)))
         tokens = self._plan.new_tokens * len(self._asked)
         what = f"{len(self._asked)} streams"
         self.sides += [
             _raw_side(f"{what}: raw slot loop, {SLOTS} rows", raw, tokens),
-            _raw_side(f"{what}: raw slot loop, {len(self._asked)} rows", wide, tokens),
             Side.of(f"{what}: sealed", sealed),
         ]
         ratio = median(ours.per_s * theirs.seconds / tokens for ours, theirs in zip(sealed, raw, strict=True))

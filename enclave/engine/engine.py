@@ -5,10 +5,11 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.errors import EngineBusy, ModelRejected, UnknownModel
 from enclave.engine.footprint import footprint
 from enclave.engine.heap import trim
-from enclave.engine.loading import Capacity, load_runner
+from enclave.engine.loading import load_runner
 from enclave.engine.memory import Memory
 from enclave.engine.observation import Observer
 from enclave.engine.places import Place, Places
@@ -97,8 +98,7 @@ class Engine:
     def _expect(self, manifest: ModelManifest) -> None:
         if manifest.id in self._runners:
             raise ModelRejected(f"expected each model once, got {manifest.id} twice")
-        capacity = self._capacity
-        self._memory.expect(manifest.id, footprint(manifest, slots=capacity.slots, kv_bytes=capacity.kv_bytes))
+        self._memory.expect(manifest.id, footprint(manifest, self._capacity))
 
     async def _evict_for(self, model_id: str) -> None:
         leavers = self._memory.make_leave(model_id, self._clock(), self._is_busy)

@@ -9,6 +9,7 @@ margin is theirs, and that of constants that a graph makes; `probe` refuses a gr
 
 from typing import NamedTuple
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.generation.graph import MAX_STEP_TOKENS
 from enclave.engine.generation.kv_cache import row_bytes
 from strongroom.protocol.catalogue import ModelManifest
@@ -27,13 +28,13 @@ class Footprint(NamedTuple):
     loading_bytes: int
 
 
-def footprint(manifest: ModelManifest, *, slots: int, kv_bytes: int) -> Footprint:
-    """The estimate for a model with up to `slots` conversations, whose K/V together take at most `kv_bytes`."""
+def footprint(manifest: ModelManifest, capacity: Capacity) -> Footprint:
+    """The estimate for a model with all the conversations that it has room for."""
     files_bytes = sum(file.size_bytes for file in manifest.files)
     tokenizer_bytes = sum(file.size_bytes for file in manifest.files if file.name == manifest.tokenizer)
     weights_bytes = files_bytes - tokenizer_bytes
     sessions = 1 if manifest.task in _ONE_SESSION else 2  # an encoder's narrow and wide one
-    cache_bytes = min(slots * row_bytes(manifest.chat), kv_bytes) if manifest.chat else 0
+    cache_bytes = min(capacity.slots * row_bytes(manifest.chat), capacity.kv_bytes) if manifest.chat else 0
     work_bytes = _scores(manifest) * _SCORE_BYTES + _MARGIN_BYTES
     resident = sessions * _WEIGHTS * weights_bytes + _TOKENIZER * tokenizer_bytes + cache_bytes + work_bytes
     child = _CHILD * weights_bytes + _MARGIN_BYTES

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from enclave.engine.batching.encoder import Encoder
 from enclave.engine.batching.runner import BatchRunner
+from enclave.engine.capacity import Capacity
 from enclave.engine.errors import ModelRejected
 from enclave.engine.generation.model import LanguageModel
 from enclave.engine.generation.runner import SlotRunner
@@ -17,21 +17,6 @@ from enclave.engine.runner import Runner
 from enclave.engine.solo import SoloRunner
 from enclave.engine.tensor_model import TensorModel
 from strongroom.protocol.catalogue import ModelManifest
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What the engine may use for each of its models."""
-
-    threads: int = 2
-    """Threads for one operator of onnxruntime, and micro-batches of one encoder at a time."""
-    max_queued: int = 16
-    """Requests that may wait behind those that run; those of an encoder are bounded by their texts instead."""
-    slots: int = 8
-    """Conversations of one language model at a time."""
-    kv_bytes: int = 1 << 30
-    """Bytes of K/V that a language model's slots hold together; it has fewer slots where these are too few."""
-
 
 _Load = Callable[[ModelManifest, Mapping[str, bytes], Capacity, ModelObserver], Runner]
 

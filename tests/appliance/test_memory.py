@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.footprint import footprint
 from strongroom.client import Client, GatewayProblem
 from strongroom.models.package import load_package
@@ -22,6 +23,7 @@ from tests.appliance.conftest import client_of
 from tests.appliance.control import step
 from tests.appliance.test_path import options, run
 
+CAPACITY = Capacity()
 X = {"x": Tensor("float32", [1, 4], bytes(16))}
 Answer = TypeVar("Answer")
 
@@ -30,7 +32,7 @@ Answer = TypeVar("Answer")
 def small(packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     """The decoder comes first in the catalogue."""
     both = [packages[0], packages[2]]
-    needed = [footprint(load_package(each)[1], slots=8, kv_bytes=1 << 30).loading_bytes for each in both]
+    needed = [footprint(load_package(each)[1], CAPACITY).loading_bytes for each in both]
     limits = Limits(model_memory_mib=-(-max(needed) >> 20) + 1)
     folder = tmp_path_factory.mktemp("small")
     with Appliance(folder, both, limits=limits, windows=Windows(model_residence_s=1)) as appliance:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enclave.engine.loading import Capacity
+from enclave.engine.capacity import Capacity
 from strongroom.client import Client
 from strongroom.simulator.appliance import Appliance
 from tests.appliance.conftest import client_of, openai_of

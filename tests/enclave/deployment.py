@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from enclave.boot.sequence import BootSequence
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
-from enclave.engine.loading import Capacity
 from enclave.log import EnclaveLog
 from enclave.serving.service import InferenceService
 from strongroom.documents import to_toml

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from enclave.boot.arrivals import Arrivals
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
 from enclave.engine.errors import ModelRejected
 from enclave.engine.footprint import footprint
@@ -20,6 +21,8 @@ from strongroom.protocol.weights import WeightsCipher
 from tests.enclave.engine.runners import Idle
 from tests.enclave.weights import MIB, Model, in_pieces
 
+CAPACITY = Capacity()
+
 ONE, TWO = Model(sizes=(2 * MIB,), id="one"), Model(sizes=(2 * MIB + 1,), id="two")
 
 
@@ -30,7 +33,7 @@ class World:
         self.engine, self.prepared, self.rejects = Engine(), 0, False
         self.kms = threading.Event()
         self.kms.set()
-        needed = footprint(ModelManifest.from_bytes(TWO.manifest), slots=8, kv_bytes=1 << 30).loading_bytes
+        needed = footprint(ModelManifest.from_bytes(TWO.manifest), CAPACITY).loading_bytes
         self.engine.limit(memory_bytes=needed, residence_s=0, room_s=0.1)
         self.arrivals = Arrivals(self.engine, self._unwrap)
 

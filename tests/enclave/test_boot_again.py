@@ -10,6 +10,7 @@ from msgspec import structs
 
 from enclave.asgi import Message
 from enclave.boot import receive
+from enclave.engine.capacity import Capacity
 from enclave.engine.errors import ModelRejected
 from enclave.engine.footprint import footprint
 from enclave.errors import ClockFault, KMSRefused, KMSUnreachable
@@ -31,7 +32,7 @@ MODELS = {model.id: model for model in (ONE, TWO)}
 
 def needed_mib(model: Model) -> int:
     """What it takes to load it, rounded up."""
-    return -(-footprint(ModelManifest.from_bytes(model.manifest), slots=0, kv_bytes=0).loading_bytes // MIB)
+    return -(-footprint(ModelManifest.from_bytes(model.manifest), Capacity(slots=0)).loading_bytes // MIB)
 
 
 class Small(Enclave):

@@ -26,11 +26,12 @@ class Sampler:
 
     def next(self, logits: NDArray[np.float32]) -> int:
         """The token for logits of shape [vocabulary]; raise InferenceFailed if they hold NaN or +inf, or only -inf."""
-        highest = logits.max()
+        likeliest = int(logits.argmax())  # the first NaN, where there is one
+        highest = logits[likeliest]
         if not np.isfinite(highest):
             raise InferenceFailed("expected finite logits, got others: the graph does not fit this machine")
         if self._temperature == 0:
-            return int(logits.argmax())
+            return likeliest
         weights = self._weights(logits, highest)
         if (kept := self._kept(weights)) is None:
             return _draw(weights, self._random.random())

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
-from enclave.engine.loading import Capacity
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
 from tests.enclave.engine.packages import Package
 

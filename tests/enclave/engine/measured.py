@@ -5,9 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
 from enclave.engine.heap import trim
-from enclave.engine.loading import Capacity
 from enclave.engine.telemetry import import_onnxruntime
 from strongroom.models.package import load_package
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec import structs
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
 from enclave.engine.errors import EngineBusy, ModelRejected, UnknownModel
 from enclave.engine.footprint import footprint
-from enclave.engine.loading import Capacity
 from strongroom.protocol.payloads import ChatTask, InferTask, Message, Task, TextDelta
 from strongroom.protocol.tensors import Tensor
 from tests.enclave.engine.packages import Package, collect
 from tests.enclave.engine.runners import Idle
 
+CAPACITY = Capacity()
 CHAT = ChatTask([Message("user", "hello")], max_tokens=3)
 INFER = InferTask({"x": Tensor("float32", [1, 4], bytes(16))})
 
@@ -31,7 +32,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.engine = Engine(Capacity(threads=1), clock=lambda: self.at_s)
-        needed = footprint(self.manifest.manifest, slots=8, kv_bytes=1 << 30).loading_bytes
+        needed = footprint(self.manifest.manifest, CAPACITY).loading_bytes
         self.engine.limit(memory_bytes=needed, residence_s=self.residence_s, room_s=self.room_s)
 
     async def load(self, model_id: str) -> None:
@@ -141,7 +142,7 @@ async def test_an_eviction_that_fails_does_not_lose_its_room(world: World, monke
 
 async def test_the_same_answers_before_and_after(decoder_package: Package, tensor_package: Package) -> None:
     engine = Engine(Capacity(threads=1))
-    needed = [footprint(each.manifest, slots=8, kv_bytes=1 << 30) for each in (decoder_package, tensor_package)]
+    needed = [footprint(each.manifest, CAPACITY) for each in (decoder_package, tensor_package)]
     engine.limit(memory_bytes=max(each.loading_bytes for each in needed), residence_s=0, room_s=0.1)
     answers = []
     asked: list[tuple[Package, Task]] = [(decoder_package, CHAT), (tensor_package, INFER)]

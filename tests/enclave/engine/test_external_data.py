@@ -9,11 +9,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from enclave.engine import sessions
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
 from enclave.engine.errors import ModelRejected
 from enclave.engine.graph_scan.rules import GraphRejected, Rule
 from enclave.engine.graph_scan.scan import scan
-from enclave.engine.loading import Capacity
 from enclave.engine.sessions import open_session, run_session
 from enclave.engine.telemetry import import_onnxruntime
 from strongroom.protocol.catalogue import ModelFile

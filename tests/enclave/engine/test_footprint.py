@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.footprint import Footprint, footprint
 from strongroom.models.assemble import Identity, write_encoder
 from strongroom.models.encoder import Encoder, EncoderShape
@@ -17,6 +18,7 @@ from strongroom.models.weights import random_weights
 from tests.enclave.engine.packages import Package
 from tests.real_models import real_model
 
+CAPACITY = Capacity()
 LIBRARIES_BYTES = 24 << 20
 """What stays after the first model: code of onnxruntime and tokenizers on its first use, and their threads.
 
@@ -31,7 +33,7 @@ def measured(package: Path) -> tuple[dict[str, int], Footprint]:
     environment = {"ORT_DISABLE_TELEMETRY": "1"}
     root = Path(__file__).parents[3]
     done = subprocess.run(command, capture_output=True, timeout=120, check=True, env=environment, cwd=root)
-    return json.loads(done.stdout), footprint(manifest, slots=8, kv_bytes=1 << 30)
+    return json.loads(done.stdout), footprint(manifest, CAPACITY)
 
 
 def test_the_tiny_models_take_no_more_than_is_expected(tmp_path: Path) -> None:

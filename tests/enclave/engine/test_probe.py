@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from enclave.engine import probe as module
+from enclave.engine.capacity import Capacity
 from enclave.engine.engine import Engine
 from enclave.engine.errors import ModelRejected
 from enclave.engine.graph_scan.scan import scan
-from enclave.engine.loading import Capacity
 from enclave.engine.probe import Limits, probe
 from enclave.engine.probe_child import zeros
 from enclave.engine.probe_order import Outcome

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from enclave.engine.cancellation import Cancellation
+from enclave.engine.capacity import Capacity
 from enclave.engine.errors import EngineError
 from enclave.engine.generation.answer import Answer, Piece
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.conversation import Conversation
 from enclave.engine.generation.graph import DecoderGraph
 from enclave.engine.generation.model import LanguageModel
-from enclave.engine.loading import Capacity
 from enclave.engine.sessions import open_session, run_session
 from enclave.engine.tokenization import Tokenizer
 from strongroom.protocol.payloads import Event, Generation, Message, Task, TokenLogprob

@@ -100,26 +100,9 @@ def test_what_lies_behind_a_row_is_never_read(model: LanguageModel, talk: Callab
     assert generated(among_poison) == generated(clean)
 
 
-def test_streams_go_on_while_prompts_are_read(model: LanguageModel, talk: Callable[..., Talk]) -> None:
-    stream, long, short = talk(5, 60), talk(400), talk(30)
-    batch = Batch(model.graph)
-    batch.join(stream.conversation)
-    batch.step()
-    batch.join(long.conversation)
-    batch.join(short.conversation)
-    for _ in range(4):
-        before = len(stream.answer.generated)
-        batch.step()
-        assert len(stream.answer.generated) == before + 1
-    assert long.answer.generated == []
-    assert len(short.answer.generated) > 1  # it did not wait for the whole of the long prompt
-    run(batch, [])
-    assert_clean(model.graph)
-
-
-def test_only_rows_that_decode_are_computed(
-    model: LanguageModel, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
+    """The first row, the rows and the tokens of each run of the graph."""
     seen: list[tuple[int, int, int]] = []
     step = DecoderGraph.step
 
@@ -130,6 +113,65 @@ def test_only_rows_that_decode_are_computed(
         return step(graph, first, tokens, before)
 
     monkeypatch.setattr(DecoderGraph, "step", watched)
+    return seen
+
+
+def test_streams_go_on_while_prompts_are_read(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
+    stream, long, short = talk(5, 60), talk(400), talk(30)
+    batch = Batch(model.graph)
+    batch.join(stream.conversation)
+    batch.step()
+    batch.step()
+    batch.join(long.conversation)
+    batch.join(short.conversation)
+    while not long.answer.generated:
+        batch.step()
+    assert [(rows, tokens) for _, rows, tokens in seen] == [
+        (1, 5), (1, 1),  # the stream alone
+        (1, 64), (1, 30), (1, 64), (2, 1),  # by turns, until READ_TOKENS are reached
+        (1, 64), (1, 64), (2, 1),
+        (1, 64), (1, 64), (2, 1),
+        (1, 16),
+    ]  # fmt: skip
+    run(batch, [])
+    assert_clean(model.graph)
+
+
+def test_those_that_come_together_decode_together(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
+    batch = Batch(model.graph)
+    batch.join(talk(20, 3).conversation)
+    batch.step()
+    for prompt_tokens in (21, 22, 23):  # while the first one was read
+        batch.join(talk(prompt_tokens, 3).conversation)
+    run(batch, [])
+    assert seen == [(row, 1, 20 + row) for row in range(4)] + [(0, 4, 1)] * 2
+
+
+def test_prompts_that_come_when_all_streams_have_ended_are_read_first(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
+    batch = Batch(model.graph)
+    run(batch, [talk(5, 3).conversation])
+    seen.clear()
+    run(batch, [talk(60, 2).conversation for _ in range(4)])
+    assert seen == [(row, 1, 60) for row in range(4)] + [(0, 4, 1)]
+
+
+def test_whoever_has_read_does_not_wait_for_the_whole_of_long_prompts(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
+    short, long = talk(9, 3), talk(400)
+    run(Batch(model.graph), [long.conversation, short.conversation])
+    assert [(rows, tokens) for _, rows, tokens in seen[:3]] == [(1, 64), (1, 9), (1, 1)]
+
+
+def test_only_rows_that_decode_are_computed(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
     run(Batch(model.graph), [talk(70, 2).conversation, talk(9, 4).conversation])
     # By turns: 64 of the long prompt, the short one, which decodes then, the rest of the long one, both together.
     assert seen == [(0, 1, 64), (1, 1, 9), (0, 1, 1), (1, 1, 6), (0, 2, 1), (0, 1, 1)]
@@ -211,7 +253,9 @@ def test_a_failed_step_ends_who_took_part_and_the_batch_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(DecoderGraph, "step", fails_for_two)
-        assert batch.step() == [first.conversation, second.conversation]
+        while not (ended := batch.step()):  # chunks of the prompt come first
+            pass
+        assert ended == [first.conversation, second.conversation]
     failures = [each.conversation.failure for each in (first, second)]
     assert all(isinstance(failure, InferenceFailed) for failure in failures)
     assert failures[0] is not failures[1]

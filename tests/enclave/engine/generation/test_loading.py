@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from enclave.engine.capacity import Capacity
 from enclave.engine.errors import ModelRejected
 from enclave.engine.generation.batch import Batch
 from enclave.engine.generation.kv_cache import row_bytes
-from enclave.engine.loading import Capacity
 from enclave.engine.tokenization import Tokenizer
 from strongroom.protocol.catalogue import ChatSettings
 from strongroom.protocol.payloads import Generation

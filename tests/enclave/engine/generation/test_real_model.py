@@ -12,7 +12,7 @@ from enclave.engine.generation.model import LanguageModel
 from enclave.engine.generation.templates import ChatTemplate
 from enclave.engine.tokenization import Tokenizer
 from strongroom.protocol.payloads import ChatTask, CompleteTask, Generation, Message, TextDelta
-from tests.enclave.engine.generation.harness import Talk, answer, assert_clean, load, naive_tokens, run
+from tests.enclave.engine.generation.harness import CAPACITY, Talk, answer, assert_clean, load, naive_tokens, run
 from tests.enclave.engine.packages import Package, end_of, text_of
 from tests.real_models import real_model
 
@@ -30,7 +30,7 @@ def smollm() -> Package:
 @pytest.fixture(scope="module")
 def loaded(smollm: Package) -> Iterator[LanguageModel]:
     model = load(smollm)
-    assert model.graph.rows == 8
+    assert model.graph.rows == CAPACITY.slots
     yield model
     assert_clean(model.graph)
 
@@ -56,12 +56,12 @@ def test_a_real_text_is_continued_with_its_bytes(loaded: LanguageModel) -> None:
 def test_real_rows_that_join_and_leave_get_what_they_get_alone(smollm: Package, loaded: LanguageModel) -> None:
     tokenizer = Tokenizer.from_bytes(smollm.tokenizer)
     prompt = loaded.prompts.encode([Message("user", QUESTION)])
-    plans = [(prompt[: 5 + 9 * (index % 4)], Generation(max_tokens=3 + index % 5, seed=index)) for index in range(8)]
+    plans = [(prompt[: 5 + 9 * (index % 4)], Generation(max_tokens=3 + index % 5, seed=index)) for index in range(15)]
     plans += [(prompt, Generation(max_tokens=6, temperature=0.8, top_p=0.95, seed=1))]
     alone = [Talk(tokenizer, *plan) for plan in plans]
     for each in alone:
         run(Batch(loaded.graph), [each.conversation])
-    for count in (2, 4, 8):
+    for count in (2, 4, 8, 16):
         together = [Talk(tokenizer, *plan) for plan in plans[-count:]]
         run(Batch(loaded.graph), [each.conversation for each in together])
         expected = [each.answer.generated for each in alone[-count:]]
