@@ -22,6 +22,8 @@ class Plan:
     """That raw onnxruntime tries."""
     pairs: int
     """Turns of one client, for the latency."""
+    lone_rounds: int
+    """Of one stream: they are short, so there are more of them."""
     stream_rounds: int
     unbatched_rounds: int
     new_tokens: int
@@ -38,6 +40,7 @@ FULL = Plan(
     seconds=4.0,
     batches=(1, 2, 3, 4, 6, 8, 12, 16, 32),
     pairs=400,
+    lone_rounds=15,
     stream_rounds=5,
     unbatched_rounds=2,
     new_tokens=128,
@@ -53,6 +56,7 @@ SHORT = Plan(
     seconds=0.3,
     batches=(1, 4),
     pairs=10,
+    lone_rounds=1,
     stream_rounds=1,
     unbatched_rounds=1,
     new_tokens=16,

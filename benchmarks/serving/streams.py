@@ -52,7 +52,7 @@ class StreamRace:
     def _one(self) -> Iterator[Row]:
         """A prompt alone, on both sides in turns."""
         raw, sealed = [], []
-        for number in range(self._plan.stream_rounds):
+        for number in range(self._plan.lone_rounds):
             which = slice(number % len(self._asked), number % len(self._asked) + 1)
             raw.append(self._generate(self._asked[which], 1))
             sealed.append(self._stream(which))
