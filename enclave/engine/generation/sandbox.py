@@ -39,6 +39,45 @@ _STRING_METHODS = frozenset(
 )  # fmt: skip
 
 
+class Absent(jinja2.Undefined):
+    """What is not there. A name cannot be used; but of a message templates ask for members that only some have, such as
+    `tool_calls`: an absent one is false, empty, and equal to nothing, as with Hugging Face.
+    """
+
+    __slots__ = ()
+
+    def _require_member(self) -> None:
+        if not isinstance(self._undefined_obj, dict) or self._undefined_exception is not jinja2.UndefinedError:
+            self._fail_with_undefined_error()
+
+    def __bool__(self) -> bool:
+        self._require_member()
+        return False
+
+    def __iter__(self) -> Iterator[Any]:
+        self._require_member()
+        return iter(())
+
+    def __len__(self) -> int:
+        self._require_member()
+        return 0
+
+    def __str__(self) -> str:
+        self._require_member()
+        return ""
+
+    def __eq__(self, other: object) -> bool:
+        self._require_member()
+        return isinstance(other, Absent)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        self._require_member()
+        return hash(Absent)
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The part of Jinja that chat templates use."""
 
@@ -50,7 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
+            undefined=Absent,
             extensions=["jinja2.ext.loopcontrols"],
         )
         self.filters = {name: self.filters[name] for name in _FILTERS} | {"read": self._read, "turns": self._turns}

@@ -79,6 +79,13 @@ BROKEN = [
     "{{",
     "{% endfor %}",
     "{{ unknown }}",
+    "{{ bos_token }}{{ messages[0].content }}",
+    "{% if unknown %}{% endif %}",
+    "{{ messages[0].unknown.member }}",
+    "{{ messages[0].unknown + 'x' }}",
+    "{{ messages[0].unknown() }}",
+    "{% if messages[0].__class__ %}{% endif %}",
+    "{% if messages.unknown %}{% endif %}",
     "{{ messages[7].content }}",
     "{{ 1 / 0 }}",
     "{{ x|nofilter }}",
@@ -169,3 +176,25 @@ def test_the_usual_constructs_work() -> None:
     {%- if tools %}{{ tools | tojson }}{% endif %}
     {%- if add_generation_prompt %}{{ ns.turns }}{% endif %}"""
     assert ChatTemplate(source).render(["user", "assistant", "user"], ["a", "b", "c"]) == "<USER:c>2"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if messages[0].tool_calls %}no{% endif %}yes",
+        "{% if not messages[0]['tool_calls'] %}yes{% endif %}",
+        "{% if messages[0].name == 'x' or messages[0].name != messages[0].other %}no{% endif %}yes",
+        "{% if messages[0].tool_calls is defined or 'tool_calls' in messages[0] %}no{% endif %}yes",
+        "{% for call in messages[0].tool_calls %}no{% endfor %}{{ messages[0].reasoning_content }}yes",
+        "{{ 'no' if messages[0].tool_calls|length else 'yes' }}",
+        "{% if custom_tools is defined %}no{% endif %}{% if not tools is defined %}no{% endif %}yes",
+        "{% set calls = {messages[0].name: 'yes'} %}{{ calls[messages[0].other] }}",
+    ],
+)
+def test_messages_are_asked_for_members_that_they_do_not_have(source: str) -> None:
+    assert ChatTemplate(source).render(["user"], ["x"]) == "yes"
+
+
+def test_the_name_that_a_template_misses_is_told() -> None:
+    with pytest.raises(ModelRejected, match="UndefinedError: 'bos_token' is undefined"):
+        ChatTemplate("{{ bos_token }}")
