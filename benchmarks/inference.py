@@ -17,8 +17,7 @@ what the wall clock cannot.
 * latency: one sealed client and one of plain FastAPI take turns with the same text; the median of the differences.
 * generation: SmolLM2-135M in int8, prompts of 42 tokens, 128 new tokens, greedy, 16 streams at once and one alone.
     raw slot loop: numpy and onnxruntime, no tokenizer, argmax; the same graph, past and present bound to one buffer;
-      as many rows as the enclave has slots; each prompt runs alone, then all rows take their steps together. Another
-      one with a row for each stream stands beside it.
+      as many rows as the enclave has slots; each prompt runs alone, then all rows take their steps together.
     unbatched server: plain FastAPI, one request in one thread, one thread for each core, no streaming.
 * quality: the perplexity of the int8 build to that of float32 on the text of `strongroom model build --check`.
 

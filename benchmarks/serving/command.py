@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from benchmarks.arguments import Parser
+from benchmarks.arguments import Parser, folder
 from benchmarks.serving.measure import Measurement
 from benchmarks.serving.plan import FULL, SHORT
 from benchmarks.serving.servers import Peers
@@ -34,8 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one line instead of a table")
     parser.add_argument("--short", action="store_true", help="a glance at tiny models, whose figures mean nothing")
     parser.add_argument("--no-peers", action="store_true", help="leave them out, and the rows that compare with them")
-    parser.add_argument("--peers", type=Path, default=ROOT / ".peers", metavar="DIR", help="what make peers made")
-    parser.add_argument("--models", type=Path, default=ROOT / ".models", metavar="DIR", help="packages; built there")
+    parser.add_argument("--peers", type=folder, default=ROOT / ".peers", metavar="DIR", help="what make peers made")
+    parser.add_argument("--models", type=folder, default=ROOT / ".models", metavar="DIR", help="packages; built there")
     return parser
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks.serving.figures import Row, Side
+from benchmarks.serving.figures import Row, Side, milliseconds, ratio
 from benchmarks.serving.judging import Tally
 from benchmarks.serving.orders import Pairs, Report, Texts
 from benchmarks.serving.plan import Plan
@@ -85,7 +84,7 @@ class Embeddings:
         self.sides += [Side.of(f"{what}: {name}", reports) for name, reports in found.items()]
         of_raw = _ratio(found[_SEALED], found[_RAW])
         yield Row(f"{what}: sealed throughput to raw onnxruntime's", of_raw, ">=", MIN_OF_RAW[tokens])
-        for peer in servers.keys() - {_SEALED}:
+        for peer in [name for name in servers if name != _SEALED]:
             yield Row(f"{what}: sealed throughput to that of {peer}", _ratio(found[_SEALED], found[peer]), ">", 1)
 
     def _crowd(self, server: Server, clients: int, folder: Path) -> Report:
@@ -106,9 +105,9 @@ class Embeddings:
                 addresses = (self._sealed.address, plain.address)
                 report = self._asked(Pairs(addresses, str(folder), self._plan.pairs))
             name = "one client, p50: added by sealing to plain FastAPI + onnxruntime"
-            yield Row(name, report.added_p50_ms, "<=", MAX_ADDED_MS, "ms")
+            yield Row(name, milliseconds(report.added_p50_ms), "<=", MAX_ADDED_MS, "ms")
 
 
 def _ratio(ours: list[Report], theirs: list[Report]) -> float:
     pairs = zip(ours, theirs, strict=True)
-    return median(mine.per_s / other.per_s if other.per_s else math.nan for mine, other in pairs)
+    return median(ratio(mine.per_s, other.per_s) for mine, other in pairs)

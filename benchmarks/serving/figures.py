@@ -40,6 +40,16 @@ class Row:
         return {"name": self.name, "value": value, "reach": reach, "met": self.met}
 
 
+def milliseconds(found: float | None) -> float:
+    """For a row: what never came took for ever."""
+    return math.inf if found is None else found
+
+
+def ratio(ours: float, theirs: float) -> float:
+    """For a row; no number where they have nothing."""
+    return ours / theirs if theirs else math.nan
+
+
 @dataclass(frozen=True)
 class Side:
     """One side of one comparison, medians over its rounds: nothing is demanded of it."""

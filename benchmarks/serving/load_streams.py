@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from statistics import median
 
@@ -33,8 +32,8 @@ async def streams(order: Streams) -> Report:
         found.errors,
         order.tokens * found.per_s,
         found.p50_ms,
-        first_ms=1000 * _median([speech.first_s for speech in spoken]),
-        pace_per_s=_median([(speech.tokens - 1) / (speech.seconds - speech.first_s) for speech in spoken]),
+        first_ms=1000 * median(speech.first_s for speech in spoken) if spoken else None,
+        pace_per_s=median(map(_pace_per_s, spoken)) if spoken else 0.0,
         **each_ms,
     )
 
@@ -53,5 +52,5 @@ async def unbatched(order: Unbatched) -> Report:
     return Report(tally, found.errors, order.tokens * found.per_s, found.p50_ms, **each_ms)
 
 
-def _median(values: Sequence[float]) -> float:
-    return median(values) if values else 0.0
+def _pace_per_s(speech: Speech) -> float:
+    return (speech.tokens - 1) / (speech.seconds - speech.first_s)

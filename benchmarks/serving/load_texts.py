@@ -47,7 +47,7 @@ async def pairs(order: Pairs) -> Report:
     added = [pair[0].p50_ms - pair[1].p50_ms for pair in whole]
     p50_ms = median(pair[0].p50_ms for pair in whole) if whole else 0.0
     errors = sum((each.errors for pair in found for each in pair), Counter[str]())
-    return Report(tally, errors, p50_ms=p50_ms, added_p50_ms=median(added) if added else float("inf"))
+    return Report(tally, errors, p50_ms=p50_ms, added_p50_ms=median(added) if added else None)
 
 
 def _questions(folder: str) -> tuple[list[str], Court[array[float]]]:

@@ -75,9 +75,8 @@ class Measurement:
     def _streams(self, sealed: Server, load: Worker) -> None:
         prompts = Prompts(self._decoder)
         asked = prompts.equally_long()
-        rows = sorted({1, SLOTS, len(asked)})
         self._settings |= {"prompt tokens": len(asked[0].tokens), "new tokens": self._plan.new_tokens}
-        arguments = map(str, (self._decoder, context_of(self._plan, asked), *rows))
+        arguments = map(str, (self._decoder, context_of(self._plan, asked), 1, SLOTS))
         with worker("benchmarks.serving.raw_streams", *arguments) as raw:
             section = StreamRace(self._plan, sealed, load, raw, prompts)
             for row in section.rows(self._peers, self._decoder):

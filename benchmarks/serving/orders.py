@@ -65,9 +65,9 @@ class Report(msgspec.Struct, frozen=True):
     cpu_ms: float = 0.0
     """CPU time of the servers for each."""
     client_cpu_ms: float = 0.0
-    added_p50_ms: float = 0.0
-    """Pairs: the median of how much longer the first address took than the second."""
-    first_ms: float = 0.0
-    """Streams: the median of the times to the first text."""
+    added_p50_ms: float | None = None
+    """Pairs: the median of how much longer the first address took than the second; None where all are lost."""
+    first_ms: float | None = None
+    """Streams: the median of the times to the first text; None where all are lost."""
     pace_per_s: float = 0.0
     """Streams: the median of a stream's tokens a second after its first text."""

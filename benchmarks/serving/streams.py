@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.serving.figures import Row, Side
+from benchmarks.serving.figures import Row, Side, milliseconds, ratio
 from benchmarks.serving.judging import Tally
 from benchmarks.serving.orders import Report, Streams, Unbatched
 from benchmarks.serving.plan import Plan
@@ -58,13 +58,14 @@ class StreamRace:
             sealed.append(self._stream(which))
         new = self._plan.new_tokens
         paces = [(new - 1) / (each.seconds - each.first_s) for each in raw]
-        ratio = median(ours.pace_per_s / pace for ours, pace in zip(sealed, paces, strict=True))
-        added = median(ours.first_ms - 1000 * theirs.first_s for ours, theirs in zip(sealed, raw, strict=True))
+        of_raw = median(ours.pace_per_s / pace for ours, pace in zip(sealed, paces, strict=True))
+        pairs = zip(sealed, raw, strict=True)
+        added = median(milliseconds(ours.first_ms) - 1000 * theirs.first_s for ours, theirs in pairs)
         self.sides += [
             _raw_side("one stream: raw decode loop", raw, new),
             Side.of("one stream: sealed", sealed),
         ]
-        yield Row("one stream: tokens a second to the raw decode loop's", ratio, ">=", MIN_OF_ONE)
+        yield Row("one stream: tokens a second to the raw decode loop's", of_raw, ">=", MIN_OF_ONE)
         yield Row("one stream: time to first token, added to raw", added, "<=", MAX_ADDED_FIRST_MS, "ms")
 
     def _all(self, peers: Peers, package: Path) -> Iterator[Row]:
@@ -79,8 +80,8 @@ class StreamRace:
             _raw_side(f"{what}: raw slot loop, {SLOTS} rows", raw, tokens),
             Side.of(f"{what}: sealed", sealed),
         ]
-        ratio = median(ours.per_s * theirs.seconds / tokens for ours, theirs in zip(sealed, raw, strict=True))
-        yield Row(f"{what}: sealed tokens a second to the raw slot loop's", ratio, ">=", MIN_OF_LOOP)
+        of_raw = median(ours.per_s * theirs.seconds / tokens for ours, theirs in zip(sealed, raw, strict=True))
+        yield Row(f"{what}: sealed tokens a second to the raw slot loop's", of_raw, ">=", MIN_OF_LOOP)
         yield from self._unbatched(peers, package, sealed, what)
 
     def _unbatched(self, peers: Peers, package: Path, sealed: list[Report], what: str) -> Iterator[Row]:
@@ -93,8 +94,8 @@ class StreamRace:
             order = Unbatched(server.address, server.pids, prompts, self._answers, self._plan.new_tokens)
             theirs = [self._tallied(order) for _ in range(self._plan.unbatched_rounds)]
         self.sides.append(Side.of(f"{what}: unbatched FastAPI", theirs))
-        ratio = median(each.per_s for each in sealed) / median(each.per_s for each in theirs)
-        yield Row(f"{what}: sealed tokens a second to the unbatched server's", ratio, ">=", MIN_OF_UNBATCHED)
+        times = ratio(median(each.per_s for each in sealed), median(each.per_s for each in theirs))
+        yield Row(f"{what}: sealed tokens a second to the unbatched server's", times, ">=", MIN_OF_UNBATCHED)
 
     def _generate(self, prompts: Sequence[Prompt], rows: int) -> Answers:
         return self._raw.ask(Generate([prompt.tokens for prompt in prompts], self._plan.new_tokens, rows), Answers)

@@ -16,7 +16,7 @@ from enclave.engine.arrays import ORT_TYPES
 from enclave.engine.errors import EngineError, ModelRejected
 from enclave.engine.heap import used_bytes
 from enclave.engine.probe_order import OUT_OF_MEMORY, Order, Outcome
-from enclave.engine.sessions import WARNINGS, Port, inputs, open_session, run_session
+from enclave.engine.sessions import WARNINGS, Port, inputs, open_session, outputs, run_session
 from enclave.engine.telemetry import import_onnxruntime
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ def _try(order: Order) -> Outcome:
 
 
 def _run(session: "InferenceSession") -> Outcome:
-    if (feeds := zeros(inputs(session))) is None:
+    try:
+        ports, _ = inputs(session), outputs(session)
+    except UnicodeDecodeError:  # onnxruntime takes names of any bytes, but cannot say those that are no UTF-8
+        return Outcome.REFUSED
+    if (feeds := zeros(ports)) is None:
         return Outcome.LOADED
     try:
         run_session(session, feeds)

@@ -130,6 +130,7 @@ def run_session(
     A cancellation ends the run at the graph's next operator, those of its loops included; raises Cancelled.
     """
     onnxruntime, options = import_onnxruntime(), _run_options()
+    errors = onnxruntime.capi.onnxruntime_pybind11_state
     cancellation = cancellation or Cancellation()
     names = [node.name for node in session.get_outputs()]
     try:
@@ -137,8 +138,9 @@ def run_session(
             arrays = session.run(names, dict(feeds), options)
     except Cancelled:
         raise
-    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument:
-        raise InvalidTensor("expected values that the graph's operators take, got values out of their range") from None
+    except (errors.InvalidArgument, errors.Fail):  # whatever an operator finds wrong with what it is given
+        cancellation.check()
+        raise InvalidTensor("expected values and sizes that the graph's operators take together, got others") from None
     except Exception as error:
         cancellation.check()
         raise InferenceFailed(f"expected onnxruntime to finish, got {type(error).__name__}") from None

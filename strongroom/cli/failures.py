@@ -39,6 +39,9 @@ def _run(command: click.Command) -> int:
         result = command.main(standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:  # its text is the help, many lines of our own
+        click.echo(error.message, err=True)
+        return EXIT_USAGE
     except click.UsageError as error:
         help_text = f"{error.ctx.command_path if error.ctx else 'strongroom'} --help"
         return _report(CommandFailed("usage", f"{error.format_message()} See: {help_text}", EXIT_USAGE))

@@ -31,6 +31,8 @@ def inspect(model: Path, probe: bool, as_json: bool) -> int:
       strongroom model inspect some-package --probe --json
     """
     if not model.is_dir():
+        if probe:
+            raise click.UsageError("expected a package's folder beside --probe, got a file: what is sealed is not run.")
         return _print_head(model, as_json)
     from strongroom.models.package import load_package
     from strongroom.protocol.catalogue import manifest_digest

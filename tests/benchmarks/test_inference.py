@@ -50,9 +50,11 @@ def test_a_short_run_is_one_line_of_figures_over_right_answers(tmp_path: Path) -
     assert run.returncode == 1  # the tiny models take less time than the sealing
 
 
-@pytest.mark.parametrize("argument", ["--faster", "100"])
-def test_unusable_arguments_are_one_line_and_exit_2(argument: str) -> None:
-    run = command(argument)
+@pytest.mark.parametrize(
+    "arguments", [["--faster"], ["100"], ["--short", "--models", __file__], ["--short", "--peers", __file__]]
+)
+def test_unusable_arguments_are_one_line_and_exit_2(arguments: list[str]) -> None:
+    run = command(*arguments)
     assert (run.returncode, run.stdout) == (2, "")
     assert len(run.stderr.splitlines()) == 1
     assert run.stderr.startswith("inference.py: ")

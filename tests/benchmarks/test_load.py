@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from array import array
 from functools import partial
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from benchmarks.serving import crowd
 from benchmarks.serving.crowd import Ask, Collected, closing_all, gather
 from benchmarks.serving.judging import TOLERANCE, Court, ExactJudge, Tally, VectorJudge
+from benchmarks.serving.load_streams import unbatched
+from benchmarks.serving.load_texts import pairs, texts
+from benchmarks.serving.orders import Pairs, Report, Texts, Unbatched
+from benchmarks.serving.raw_orders import EXPECTED as EXPECTED_FILE
+from benchmarks.serving.raw_orders import TEXTS as TEXTS_FILE
+from benchmarks.serving.targets import Plain
 
 EXPECTED = np.eye(8, 4, dtype=np.float32) + np.arange(8, dtype=np.float32)[:, np.newaxis]
 COURT = Court(VectorJudge(EXPECTED))
@@ -116,3 +125,28 @@ async def test_clients_are_closed_whatever_happens() -> None:
         async with closing_all([Client(closed, number) for number in range(3)]):
             raise ValueError("a reason")
     assert closed == [0, 1, 2]
+
+
+NOBODY = Plain("http://127.0.0.1:9/")
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> str:
+    (tmp_path / TEXTS_FILE).write_text(json.dumps(["a text"] * len(EXPECTED)))
+    np.save(tmp_path / EXPECTED_FILE, EXPECTED)
+    return str(tmp_path)
+
+
+async def test_what_is_lost_as_a_whole_is_reported(questions: str) -> None:
+    """JSON has no infinity, so what never came is told as nothing."""
+    reports = [
+        await texts(Texts(NOBODY, [], questions, clients=2, warm_s=0, seconds=0.01)),
+        await pairs(Pairs((NOBODY, NOBODY), questions, count=2)),
+        await unbatched(Unbatched(NOBODY, [], [[1], [2]], [[3], [4]], tokens=1)),
+    ]
+    for report in reports:
+        told = msgspec.json.decode(msgspec.json.encode(report), type=Report)
+        assert told == report
+        assert told.tally.lost > 0
+        assert told.tally.answers == told.per_s == 0
+        assert told.added_p50_ms is told.first_ms is None

@@ -7,7 +7,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -16,12 +19,17 @@ import pytest
 from benchmarks.peers.encoder import Encoder
 from benchmarks.serving.cpu import Meter, cpu_s
 from benchmarks.serving.decoder_loop import DecoderLoop
-from benchmarks.serving.judging import VectorJudge
+from benchmarks.serving.embeddings import Embeddings
+from benchmarks.serving.judging import Tally, VectorJudge
+from benchmarks.serving.orders import Report, Unbatched
 from benchmarks.serving.packages import package
 from benchmarks.serving.plan import FULL, SHORT
 from benchmarks.serving.prompts import Prompts
 from benchmarks.serving.questions import texts_of
-from benchmarks.serving.servers import EMBEDDING_PEERS, Peers, plain_fastapi, unbatched
+from benchmarks.serving.raw_orders import Answers, Generate, Speed
+from benchmarks.serving.servers import EMBEDDING_PEERS, Peer, Peers, Server, plain_fastapi, unbatched
+from benchmarks.serving.streams import StreamRace
+from benchmarks.serving.targets import Plain, Sealed
 from benchmarks.serving.workers import Worker, WorkerLost, process, worker
 from tests.models.running import RunningDecoder
 
@@ -148,3 +156,47 @@ def test_each_peer_has_a_hashed_lock_file() -> None:
         locked = (folder / f"{environment}.txt").read_text()
         assert "onnxruntime==" in locked
         assert locked.count("--hash=sha256:") > locked.count("==")
+
+
+class Lost:
+    """Stands for all helpers and peers: raw onnxruntime has its answers, of the load generator's kinds `kind` none."""
+
+    def __init__(self, kind: type[object] = object) -> None:
+        self._kind = kind
+
+    def ask(self, order: object, reply: type[object]) -> object:
+        if isinstance(order, Generate):
+            return Answers([[9] * order.new for _ in order.prompts], seconds=2.0, cpu_s=1.0, first_s=1.0)
+        if reply is Speed:
+            return Speed(1.0, 1.0)
+        if isinstance(order, self._kind):
+            return Report(Tally(lost=1), {"OSError": 1})
+        return Report(Tally(1), per_s=1.0, added_p50_ms=0.0, first_ms=0.0, pace_per_s=1.0)
+
+    def has(self, peer: Peer) -> bool:
+        return True
+
+    @contextmanager
+    def running(self, peer: Peer, package: Path) -> Iterator[Server]:
+        yield Server(Plain("http://peer.invalid"), [])
+
+
+@pytest.mark.parametrize("kind", [object, Unbatched])
+def test_a_row_without_answers_is_not_met(decoder: Path, kind: type[object]) -> None:
+    lost, sealed = cast("Any", Lost(kind)), Server(Sealed("", "", "", ""), [])
+    race = StreamRace(SHORT, sealed, lost, lost, Prompts(decoder))
+    rows = {row.name: row for row in race.rows(lost, decoder)}
+    assert len(rows) == 4
+    assert not rows["5 streams: sealed tokens a second to the unbatched server's"].met
+    assert any(row.met for row in rows.values()) is (kind is Unbatched)
+    assert race.tally.lost > 0
+
+
+def test_a_row_without_texts_is_not_met(encoder: Path, tmp_path: Path) -> None:
+    lost, sealed = cast("Any", Lost()), Server(Sealed("", "", "", ""), [])
+    race = Embeddings(SHORT, sealed, lost, lost, lost, encoder)
+    rows = list(race.rows(tmp_path))
+    assert len(rows) == 9
+    assert not any(row.met for row in rows)
+    order = [row.name.rsplit(" ", 1)[1] for row in rows if "to that of" in row.name]
+    assert order == 2 * [peer.environment for peer in EMBEDDING_PEERS]

@@ -46,3 +46,12 @@ def test_a_data_key_comes_from_the_key_asked_for(change: dict[str, Any], monkeyp
 def test_an_endpoint_that_is_no_address() -> None:
     with pytest.raises(CommandFailed, match="Invalid endpoint"):
         generate_data_key(ARN, {}, "nonsense", None)
+
+
+@pytest.mark.parametrize("group", [[], ["model"]], ids=["strongroom", "model"])
+def test_a_group_without_a_command_shows_its_help(group: list[str]) -> None:
+    done = strongroom(*group)
+    assert (done.returncode, done.stdout) == (2, b"")
+    lines = done.stderr.decode().splitlines()
+    assert lines[0].startswith("Usage: ")
+    assert "Commands:" in lines

@@ -82,5 +82,6 @@ def test_of_a_sealed_model_the_head_is_shown_as_unverified(tmp_path: Path) -> No
     shown = json.loads(strongroom("model", "inspect", path, "--json").stdout)
     assert (shown["sealed"], shown["id"], shown["chunks"], shown["wrapped_key_bytes"]) == (True, "tiny-tensor", 1, 1)
     assert b"UNVERIFIED" in strongroom("model", "inspect", path).stdout
+    assert "expected a package's folder" in failed(strongroom("model", "inspect", path, "--probe"))
     path.write_bytes(path.read_bytes()[:-1])
     assert "by its head" in failed(strongroom("model", "inspect", path), 1)

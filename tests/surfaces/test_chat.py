@@ -56,7 +56,7 @@ def test_every_option_that_the_protocol_has() -> None:
 
 def test_an_answer_of_json_is_held_to_its_schema() -> None:
     schema = {"type": "object", "properties": {"b": {"type": "null"}, "a": {"type": "null"}}}
-    told = task(response_format=schema_of(schema, strict=True)).schema
+    told = task(response_format=schema_of(schema, strict=True, description=None)).schema
     assert told is not None
     assert list(json.loads(told)["properties"]) == ["b", "a"]
     assert json.loads(told) == schema

@@ -15,7 +15,7 @@ class Batch:
     def __init__(self, graph: DecoderGraph) -> None:
         self._graph = graph
         self._rows = Rows(graph.cache)
-        self._reading = Reading()
+        self._reading = Reading(graph.rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -27,22 +27,28 @@ class Batch:
 
     def join(self, conversation: Conversation) -> None:
         """Give it a row; it starts to read its prompt in the next steps."""
+        if not len(self):  # nobody waits: chunks of those who left count no more
+            self._reading.begin_round(0)
         self._rows.join(conversation)
         self._reading.join(conversation)
 
     def clear(self) -> None:
         """Forget all conversations, and clear all rows, of which nothing is known any more."""
-        self._rows, self._reading = Rows(self._graph.cache), Reading()
+        self._rows, self._reading = Rows(self._graph.cache), Reading(self._graph.rows)
         self._graph.forget_all()
+
+    def drop_cancelled(self) -> list[Conversation]:
+        """End those whose listener left; return them, their rows cleared."""
+        for conversation in self._rows:
+            conversation.check()
+        return self._clear_ended()
 
     def step(self) -> list[Conversation]:
         """Run a chunk of a prompt, or one token of all that decode; return those that ended, their rows cleared.
 
         Whoever was cancelled ends before anything is run. What the runtime cannot do ends those that took part.
         """
-        for conversation in self._rows:
-            conversation.check()
-        ended = self._clear_ended()
+        ended = self.drop_cancelled()
         decoding = self._rows.decoding
         if not self._reading or (decoding and self._reading.ends_round):
             self._decode(decoding)

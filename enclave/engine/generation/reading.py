@@ -8,6 +8,9 @@ from enclave.engine.generation.graph import MAX_STEP_TOKENS
 READ_TOKENS = 2 * MAX_STEP_TOKENS
 """Of all prompts together, between two tokens of the streams under way."""
 
+_LEAST_TOKENS = MAX_STEP_TOKENS // 2
+"""What a chunk counts as at least: a run of one token takes a third as long as one of this many, or longer."""
+
 
 class Reading:
     """The conversations that read their prompts, a chunk by turns; between two steps of those that decode is a round.
@@ -15,9 +18,11 @@ class Reading:
     While a stream waits for its next token, a round has READ_TOKENS. While none does, each prompt has a chunk first:
     those that came together then decode together from their first token on. That takes fewer steps, a step of few rows
     takes nearly as long as one of many, and onnxruntime's attention runs rows of one length at once, others one by one.
+    Prompts may go on coming, so such a round ends with as many chunks as there are rows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
         self._queue: deque[Conversation] = deque()  # in the order of their turns
         self.begin_round(0)
 
@@ -32,7 +37,7 @@ class Reading:
     @property
     def ends_round(self) -> bool:
         """Whether those that decode come next, if there are any."""
-        return self._tokens >= READ_TOKENS if self._streams else self._chunks >= self._readers
+        return self._tokens >= READ_TOKENS if self._streams else self._chunks >= min(self._readers, self._rows)
 
     def join(self, conversation: Conversation) -> None:
         """It has a prompt to read."""
@@ -43,7 +48,7 @@ class Reading:
         """Whose turn it is to read a chunk: up to MAX_STEP_TOKENS. With more to read, it has to `rejoin`."""
         conversation = self._queue.popleft()
         self._chunks += 1
-        self._tokens += min(conversation.pending_tokens, MAX_STEP_TOKENS)
+        self._tokens += max(min(conversation.pending_tokens, MAX_STEP_TOKENS), _LEAST_TOKENS)
         return conversation
 
     def rejoin(self, conversation: Conversation) -> None:

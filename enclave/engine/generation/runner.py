@@ -87,7 +87,9 @@ class SlotRunner(ThreadRunner):
             self._end(job, InferenceFailed(f"expected the model to finish, got {cause}"))
 
     def _drop_cancelled(self) -> None:
-        """End those that left while they waited."""
+        """End those that left, before the others take a step: their places are free at once."""
+        for conversation in self._batch.drop_cancelled():
+            self._end(conversation.listener, conversation.failure)
         with self._lock:
             left = [each for each in self._waiting if each[0].cancellation.cancelled]
             for each in left:

@@ -7,6 +7,8 @@ nobody, and a proxy that it may be told to use sees a name and no prompt.
 """
 
 import asyncio
+import atexit
+import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -51,11 +53,12 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
 
 
 class Transport(httpx2.BaseTransport):
-    """The same for `httpx2.Client`; any thread may use it."""
+    """The same for `httpx2.Client`; any thread may use it. One that nobody closes is closed when the program ends."""
 
     def __init__(self, session: AttestedSession, *, keep_proof: KeepProof | None = None) -> None:
         self._session, self._endpoint = session, Endpoint(session, keep_proof=keep_proof)
-        self._loop = LoopThread()
+        self._loop, self._process = LoopThread(), os.getpid()
+        atexit.register(self._at_exit)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, a refusal included. Raises httpx2.ReadTimeout, and httpx2.ReadError once closed."""
@@ -67,9 +70,15 @@ class Transport(httpx2.BaseTransport):
 
     def close(self) -> None:
         """Close the session and end its thread. Closing twice is no error."""
+        atexit.unregister(self._at_exit)
         with suppress(ClientClosed):
             self._loop.run(self._session.close())
         self._loop.close()
+
+    def _at_exit(self) -> None:
+        """Later the thread stands still, and a stream that is let go of then would wait for it for ever."""
+        if os.getpid() == self._process:  # a forked process has no such thread
+            self.close()
 
 
 class _AsyncPieces(httpx2.AsyncByteStream):

@@ -74,10 +74,20 @@ def _schema(fields: dict[str, object]) -> str | None:
             return None
         case {"type": "json_object", **rest} if not rest:
             schema: object = {"type": "object"}
-        case {"type": "json_schema", "json_schema": {"schema": dict(schema), **named}, **rest} if (
-            not rest and named.keys() <= {"name", "strict"}
-        ):
-            pass
+        case {"type": "json_schema", "json_schema": dict(described), **rest} if not rest:
+            match present(described):
+                case {"description": _}:
+                    raise invalid(
+                        "response_format: expected a schema without description, which no model would read, got one; "
+                        "say it in a message",
+                        "response_format",
+                    )
+                case {"schema": dict(schema), **named} if named.keys() <= {"name", "strict"}:
+                    pass
+                case _:
+                    raise invalid(
+                        "response_format: expected a schema, a name, and strict, got others", "response_format"
+                    )
         case _:
             raise invalid("response_format: expected text, json_object or json_schema, got another", "response_format")
     return msgspec.json.encode(schema).decode()

@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,17 +16,36 @@ import openai
 import pytest
 
 from attestation.policy import Measurements
+from attestation.policy_file import dump_measurements
 from strongroom.client.endpoint.transports import BASE_URL, AsyncTransport, Transport
 from strongroom.client.loop_thread import LoopThread
 from strongroom.client.proofs import Proof
 from strongroom.protocol.constants import PATH_EVIDENCE, PATH_SEALED
 from strongroom.protocol.payloads import ChatTask, CompleteTask, Event, Failure, FailureCode
 from strongroom.protocol.problems import Problem
+from strongroom.simulator.pki import SimulatedPKI
 from tests.client.endpoint.conftest import NewSession
 from tests.client.fake_enclave import PIECES
 from tests.client.fake_gateway import MODELS, FakeGateway, problem
 
 TEXT = "".join(PIECES)
+PROGRAM = """
+import sys
+from pathlib import Path
+import httpx2, openai
+from attestation.anchors import SimulatedTrustAnchor
+from attestation.policy_file import load_policy
+from strongroom.client.endpoint.transports import BASE_URL, Transport
+from strongroom.client.session import AttestedSession
+
+url, policy, root = sys.argv[1], *(Path(name).read_bytes() for name in sys.argv[2:])
+anchor = SimulatedTrustAnchor.from_pem(root)
+session = AttestedSession(url, policy=load_policy(policy), anchor=anchor, allow_simulated=True)
+client = openai.OpenAI(base_url=BASE_URL, api_key="none", http_client=httpx2.Client(transport=Transport(session)))
+question = {"role": "user", "content": "Where?"}
+stream = client.chat.completions.create(model="tiny-chat", messages=[question], stream=True)
+print(next(stream).choices[0].delta.role)
+"""
 ASKED: Any = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Where?"}]}
 
 
@@ -285,6 +307,20 @@ def test_a_stream_of_a_closed_client_fails_as_the_package_fails(client: openai.O
     client.close()
     with pytest.raises(openai.APIConnectionError):
         list(stream)
+
+
+def test_a_program_ends_though_it_closed_neither_client_nor_stream(
+    gateway: FakeGateway, world: LoopThread, pki: SimulatedPKI, tmp_path: Path
+) -> None:
+    gateway.faults[PATH_SEALED] = gateway.send_then_stall
+    policy, root = tmp_path / "policy.toml", tmp_path / "root.pem"
+    policy.write_text(dump_measurements([gateway.enclave.policy()]))
+    root.write_bytes(pki.root_pem())
+    command = [sys.executable, "-c", PROGRAM, gateway.url, str(policy), str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (0, "assistant\n")
+    assert "Unclosed" not in done.stderr
+    world.run(_soon(gateway.gone))
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -69,6 +69,15 @@ def test_what_onnxruntime_refuses_is_refused(graph: bytes, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
+def test_names_that_are_no_text_are_refused() -> None:
+    """Of an input that the child has no zeros for, so that nothing is run and nothing else reads them."""
+    for name in (b"x", b"y"):
+        broken = identity("string", [1]).replace(b"\x01" + name, b"\x01\xff")
+        assert scan(broken, {}) == frozenset()
+        with pytest.raises(ModelRejected, match="refuses"):
+            outcome(broken)
+
+
 @pytest.mark.parametrize(
     ("bomb", "complaint"),
     [

@@ -76,6 +76,13 @@ def test_one_symbol_has_one_size() -> None:
         infer(pair, x=Tensor("float32", [2, 3], bytes(24)), y=Tensor("float32", [3, 5], bytes(60)))
 
 
+def test_sizes_that_only_an_operator_knows_to_clash_are_the_callers_fault() -> None:
+    x, y, z = (port(name, "float32", [None, None]) for name in "xyz")
+    pair = graph_of(model([node("Concat", ["x", "y"], ["z"], axis=1)], [x, y], [z]))
+    with pytest.raises(InvalidTensor, match="values and sizes that the graph's operators take together"):
+        infer(pair, x=Tensor("float32", [2, 3], bytes(24)), y=Tensor("float32", [3, 3], bytes(36)))
+
+
 def test_a_question_mark_is_no_symbol() -> None:
     image = port("x", "float32", [None, "?", "?"])
     same = graph_of(model([node("Identity", ["x"], ["y"])], [image], [port("y", "float32", [None, "?", "?"])]))

@@ -1,5 +1,6 @@
 """Time of a language model, as tests let it pass: step by step."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
 
@@ -26,6 +27,14 @@ class Steps:
             return step(graph, first, tokens, before)
 
         monkeypatch.setattr(DecoderGraph, "step", gated)
+
+    async def passed(self, steps: int) -> None:
+        """Wait until so many have passed."""
+        for _ in range(10_000):
+            if len(self.rows) >= steps:
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError(f"expected {steps} steps, got {len(self.rows)}")
 
     def open(self, steps: int = 10_000) -> None:
         self.gate.release(steps)

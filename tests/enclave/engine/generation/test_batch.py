@@ -169,6 +169,64 @@ def test_whoever_has_read_does_not_wait_for_the_whole_of_long_prompts(
     assert [(rows, tokens) for _, rows, tokens in seen[:3]] == [(1, 64), (1, 9), (1, 1)]
 
 
+def test_whoever_has_read_does_not_wait_for_all_who_come(model: LanguageModel, talk: Callable[..., Talk]) -> None:
+    """Those who come ask for one token: there is always one who has had no chunk, and never another stream."""
+    stream = talk(5, 3)
+    batch = Batch(model.graph)
+    batch.join(stream.conversation)
+    for _ in range(model.graph.rows + 4 + 2):  # chunks before the second token, chunks before the third, and these two
+        while batch.has_room:
+            batch.join(talk(40, 1).conversation)
+        batch.step()
+    assert stream.conversation.ended
+    run(batch, [])
+    assert_clean(model.graph)
+
+
+def test_whoever_has_read_does_not_wait_for_those_who_leave(model: LanguageModel, talk: Callable[..., Talk]) -> None:
+    stream, long = talk(5, 2), talk(500, 1)
+    batch = Batch(model.graph)
+    for each in (stream, long):
+        batch.join(each.conversation)
+    for _ in range(model.graph.rows + 1):
+        leaving = [talk(40, 1) for _ in range(model.graph.rows - len(batch))]
+        for each in leaving:
+            batch.join(each.conversation)
+        batch.step()
+        for each in leaving:
+            each.heard.cancellation.cancel()
+    assert stream.conversation.ended
+    run(batch, [])
+    assert_clean(model.graph)
+
+
+def test_a_stream_does_not_wait_for_many_short_prompts(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
+    """A run for one token takes a third of the time of one for 32, and not a thirty-second."""
+    stream = talk(5, 4)
+    batch = Batch(model.graph)
+    batch.join(stream.conversation)
+    batch.step()
+    batch.step()
+    seen.clear()
+    for _ in range(15):
+        batch.join(talk(1, 1).conversation)
+    run(batch, [])
+    assert [row == 0 for row, _, _ in seen[:10]] == [False, False, False, False, True] * 2
+
+
+def test_those_that_come_together_decode_together_whatever_came_before(
+    model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
+) -> None:
+    batch = Batch(model.graph)
+    for _ in range(2 * model.graph.rows):
+        run(batch, [talk(5, 1).conversation])
+    seen.clear()
+    run(batch, [talk(20, 2).conversation for _ in range(model.graph.rows)])
+    assert seen == [(row, 1, 20) for row in range(model.graph.rows)] + [(0, model.graph.rows, 1)]
+
+
 def test_only_rows_that_decode_are_computed(
     model: LanguageModel, talk: Callable[..., Talk], seen: list[tuple[int, int, int]]
 ) -> None:
@@ -177,9 +235,7 @@ def test_only_rows_that_decode_are_computed(
     assert seen == [(0, 1, 64), (1, 1, 9), (0, 1, 1), (1, 1, 6), (0, 2, 1), (0, 1, 1)]
 
 
-def test_who_left_is_gone_before_the_next_step(
-    model: LanguageModel, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_left_is_gone_before_the_next_step(model: LanguageModel, talk: Callable[..., Talk]) -> None:
     reading, decoding, staying = talk(300), talk(5, 100), talk(7, 40)
     batch = Batch(model.graph)
     for each in (decoding, staying, reading):

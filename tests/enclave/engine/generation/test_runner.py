@@ -150,6 +150,24 @@ async def test_who_leaves_the_queue_frees_the_place_while_all_rows_are_taken(run
     await asyncio.gather(*streams, return_exceptions=True)
 
 
+async def test_who_leaves_a_row_frees_the_place_before_the_others_step(runner: SlotRunner, steps: Steps) -> None:
+    streams = [await begun(runner.run(ENDLESS)) for _ in range(4)]
+    await all_read(runner)
+    steps.open(3)  # two prompts, a token of both
+    await steps.passed(3)
+    streams[0].cancel()
+    await asyncio.gather(streams[0], return_exceptions=True)
+    steps.open(1)  # the step that may be under way, and no other
+    for _ in range(1000):
+        if runner.room:
+            break
+        await asyncio.sleep(0.001)
+    assert runner.room
+    for stream in streams:
+        stream.cancel()
+    await asyncio.gather(*streams, return_exceptions=True)
+
+
 async def test_a_slow_reader_holds_up_nobody(runner: SlotRunner) -> None:
     slow = runner.run(ENDLESS)
     await anext(slow)
