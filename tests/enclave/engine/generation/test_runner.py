@@ -59,6 +59,15 @@ async def all_read(runner: SlotRunner) -> None:
     await asyncio.wrap_future(runner._pool.submit(lambda: None))
 
 
+async def has_room(runner: SlotRunner) -> bool:
+    """Whether it has some within a second."""
+    for _ in range(1000):
+        if runner.room:
+            return True
+        await asyncio.sleep(0.001)
+    return False
+
+
 async def test_more_streams_than_rows_get_the_answers_they_get_alone(
     two_rows: LanguageModel, runner: SlotRunner
 ) -> None:
@@ -140,11 +149,7 @@ async def test_who_leaves_the_queue_frees_the_place_while_all_rows_are_taken(run
     await asyncio.gather(streams[3], return_exceptions=True)
     await all_read(runner)
     steps.open(20)
-    for _ in range(1000):
-        if runner.room:
-            break
-        await asyncio.sleep(0.001)
-    assert runner.room
+    assert await has_room(runner)
     for stream in streams:
         stream.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
@@ -158,11 +163,7 @@ async def test_who_leaves_a_row_frees_the_place_before_the_others_step(runner: S
     streams[0].cancel()
     await asyncio.gather(streams[0], return_exceptions=True)
     steps.open(1)  # the step that may be under way, and no other
-    for _ in range(1000):
-        if runner.room:
-            break
-        await asyncio.sleep(0.001)
-    assert runner.room
+    assert await has_room(runner)
     for stream in streams:
         stream.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
