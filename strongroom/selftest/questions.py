@@ -15,7 +15,7 @@ from strongroom.protocol.tensors import Tensor
 CHAT_MODEL, TENSOR_MODEL = "tiny-decoder", "tiny-tensor"
 _TENSORS, _CHATS, _CHAT_TRIES = 24, 8, 200
 _LEAST_PIECES = 3
-_MAX_TOKENS = 8
+_MAX_TOKENS = 18
 
 
 class Question(Protocol):
