@@ -11,8 +11,8 @@ from strongroom.protocol.payloads import Event, Task, TextDelta
 
 TOGETHER_S, TOGETHER = 0.1, 8
 """Text goes out at most so often, unless there is that of so many tokens, which still looks like that of one. On its
-way a piece costs as much as a tenth of a small model's step for all streams; and whoever carries a stream learns less
-of when each token came.
+way a piece costs a tenth of what a small model needs for a token; and whoever carries a stream learns less of when each
+token came.
 """
 
 

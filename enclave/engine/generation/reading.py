@@ -9,7 +9,7 @@ READ_TOKENS = 2 * MAX_STEP_TOKENS
 """Of all prompts together, between two tokens of the streams under way."""
 
 _LEAST_TOKENS = MAX_STEP_TOKENS // 2
-"""What a chunk counts as at least: a run of one token takes a third as long as one of this many, or longer."""
+"""What a chunk counts as at least: a run of one token takes far longer than its part of one of this many."""
 
 
 class Reading:
