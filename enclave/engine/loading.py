@@ -1,4 +1,4 @@
-"""From the bytes of a model to its runner: scanned, tried by a child, loaded."""
+"""From the bytes of a model to its runner: scanned, tried by a child, loaded here or, for tensors, by a child again."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from enclave.engine.generation.runner import SlotRunner
 from enclave.engine.graph_scan.scan import scan
 from enclave.engine.heap import trim
 from enclave.engine.observation import ModelObserver
-from enclave.engine.probe import Limits, probe
+from enclave.engine.probe.probe import Limits, probe
 from enclave.engine.runner import Runner
 from enclave.engine.solo import SoloRunner
-from enclave.engine.tensor_model import TensorModel
+from enclave.engine.tensors.model import TensorModel
 from strongroom.protocol.catalogue import ModelManifest
 
 _Load = Callable[[ModelManifest, Mapping[str, bytes], Capacity, ModelObserver], Runner]
@@ -32,7 +32,12 @@ def _encode(manifest: ModelManifest, files: Mapping[str, bytes], capacity: Capac
 
 
 def _infer(manifest: ModelManifest, files: Mapping[str, bytes], capacity: Capacity, observer: ModelObserver) -> Runner:
-    return SoloRunner(TensorModel.load(manifest, files, capacity.threads), capacity.max_queued, observer)
+    model = TensorModel.load(manifest, files, capacity.threads)
+    try:
+        return SoloRunner(model, capacity.max_queued, observer)
+    except MemoryError:
+        model.close()
+        raise
 
 
 _LOADERS: Mapping[str, _Load] = {
@@ -45,7 +50,7 @@ def load_runner(
 ) -> Runner:
     """A runner from the bytes of the model's files, which the caller checked against the manifest's digests.
 
-    The graph is scanned and then loaded by a child, before it is loaded here. Raises ModelRejected, MemoryError.
+    The graph is scanned, and tried by a child, before it is loaded to serve. Raises ModelRejected, MemoryError.
     """
     for file in manifest.files:
         if file.name not in files:

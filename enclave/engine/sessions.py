@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WARNINGS, SILENT = 2, 4
 """onnxruntime's levels of log: SILENT says fatal errors only, for the others can quote values of a request."""
 
+CLASH = "expected values and sizes that the graph's operators take together, got others"
+
 _CONFIGURATION = {
     "session.load_model_format": "ONNX",
     "session.intra_op.allow_spinning": "0",  # spinning is up to 3 times slower on a busy machine
@@ -140,7 +142,7 @@ def run_session(
         raise
     except (errors.InvalidArgument, errors.Fail):  # whatever an operator finds wrong with what it is given
         cancellation.check()
-        raise InvalidTensor("expected values and sizes that the graph's operators take together, got others") from None
+        raise InvalidTensor(CLASH) from None
     except Exception as error:
         cancellation.check()
         raise InferenceFailed(f"expected onnxruntime to finish, got {type(error).__name__}") from None

@@ -24,6 +24,9 @@ class Model(Protocol):
     def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
         """The events of one task; a generator, closed when the task ends in any way."""
 
+    def close(self) -> None:
+        """Give back what it holds; called once, after the last run."""
+
 
 class SoloRunner(ThreadRunner):
     """Runs the tasks of one model in the order they came, each to its end or its cancellation."""
@@ -32,6 +35,11 @@ class SoloRunner(ThreadRunner):
         """`max_queued` tasks may wait behind the one that runs. Raises MemoryError when no thread comes up."""
         super().__init__(max_queued + 1, observer)
         self._model, self.ports = model, model.ports
+
+    def close(self) -> None:
+        """Cancel all tasks, wait for the thread, and close the model."""
+        super().close()
+        self._model.close()
 
     def _begin(self, job: Job) -> None:
         self._end(job, self._events(job))

@@ -10,7 +10,7 @@ from enclave.engine.graph_scan.message import Message
 from enclave.engine.graph_scan.reader import read_model
 from enclave.engine.graph_scan.rules import GraphRejected
 from enclave.engine.graph_scan.scan import scan
-from enclave.engine.probe import Limits, probe
+from enclave.engine.probe.probe import Limits, probe
 from strongroom.models import signature
 from strongroom.models.signature import GraphPort
 from strongroom.protocol.catalogue import ModelManifest

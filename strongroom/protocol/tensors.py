@@ -21,13 +21,14 @@ Size = Annotated[int, Meta(ge=0, le=1 << 31)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=128)]
 """Stands for a size that the graph leaves open: the same wherever it stands in a request."""
 _MAX_DIMENSIONS = 8
+Shape = Annotated[list[Size], Meta(max_length=_MAX_DIMENSIONS)]
 
 
 class Tensor(Struct, frozen=True, forbid_unknown_fields=True):
     """A dense array: `data` holds prod(shape) items of `dtype`, row-major, little-endian."""
 
     dtype: DType
-    shape: Annotated[list[Size], Meta(max_length=_MAX_DIMENSIONS)]
+    shape: Shape
     data: bytes
 
     def check(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enclave.engine.tensor_model import TensorModel
+from enclave.engine.tensors.model import TensorModel
 from enclave.serving.api import APIApp
 from enclave.serving.pace import within
 from enclave.serving.refused import Refused

@@ -66,3 +66,9 @@ def expanding() -> bytes:
     one = weight("one", np.ones(1, dtype=np.float32))
     expand = node("Expand", ["one", "shape"], ["y"])
     return model([expand], [port("shape", "int64", [2])], [port("y", "float32", ["a", "b"])], [one])
+
+
+def dividing(operator: str, dtype: str) -> bytes:
+    """A graph of `Div` or `Mod` on integers: for the least one and -1 the processor traps, and ends the process."""
+    ports = [port(name, dtype, ["n"]) for name in "abc"]
+    return model([node(operator, ["a", "b"], ["c"])], ports[:2], ports[2:])

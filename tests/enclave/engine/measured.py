@@ -1,4 +1,7 @@
-"""`python -m tests.enclave.engine.measured PACKAGE`: what the kernel counts while a model is loaded and evicted."""
+"""`python -m tests.enclave.engine.measured PACKAGE`: what the kernel counts while a model is loaded and evicted.
+
+Of this process and of the one that it has for a tensor model. Their peaks come at different times, and are added.
+"""
 
 import asyncio
 import json
@@ -12,10 +15,16 @@ from enclave.engine.telemetry import import_onnxruntime
 from strongroom.models.package import load_package
 
 
-def counted_bytes(name: str) -> int:
-    """One of the figures of this process: RssAnon, or VmHWM since it was set back."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def counted_bytes(name: str, pid: int | str = "self") -> int:
+    """One of the figures of a process: RssAnon, RssFile, or VmHWM since it was set back."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
+
+
+def children() -> list[int]:
+    """Those of this process."""
+    tasks = Path("/proc/self/task").iterdir()
+    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
 
 def main(package: Path) -> None:
@@ -29,6 +38,9 @@ def main(package: Path) -> None:
     engine.load(manifest, {name: path.read_bytes() for name, path in paths.items()})
     trim()
     resident, peak = counted_bytes("RssAnon") - before, counted_bytes("VmHWM") - before_all
+    for child in children():
+        resident += counted_bytes("RssAnon", child)
+        peak += counted_bytes("VmHWM", child) - counted_bytes("RssFile", child)
     asyncio.run(engine.evict(manifest.id))
     print(json.dumps({"resident": resident, "peak": peak, "left": counted_bytes("RssAnon") - before}))
 

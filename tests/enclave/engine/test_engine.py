@@ -46,6 +46,7 @@ class Gated:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.closed = 0
+        self.is_closed = False
 
     def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
         try:
@@ -55,6 +56,9 @@ class Gated:
             yield TextDelta("second")
         finally:
             self.closed += 1
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class Broken:
@@ -68,6 +72,9 @@ class Broken:
     def run(self, task: Task, cancellation: Cancellation) -> Generator[Event, None, None]:
         yield TextDelta("first")
         raise self.error
+
+    def close(self) -> None:
+        pass
 
 
 async def test_each_task_gets_its_kind_of_answer(engine: Engine) -> None:
@@ -261,7 +268,9 @@ def test_a_loop_that_ended_does_not_stop_the_runner() -> None:
     asyncio.run(first())
     model.gate.set()
     assert len(asyncio.run(collect(runner.run(CHAT)))) == 2
+    assert not model.is_closed
     runner.close()
+    assert model.is_closed
 
 
 def test_what_is_sent_to_a_loop_that_ended_cancels_the_work() -> None:

@@ -6,15 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from enclave.engine.capacity import Capacity
 from enclave.engine.footprint import Footprint, footprint
-from strongroom.models.assemble import Identity, write_encoder
+from strongroom.models.assemble import Identity, write_encoder, write_tensor_model
 from strongroom.models.encoder import Encoder, EncoderShape
 from strongroom.models.package import load_package
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
 from strongroom.models.weights import random_weights
+from tests.enclave.engine.graphs import model, node, port, weight
 from tests.enclave.engine.packages import Package
 from tests.real_models import real_model
 
@@ -42,6 +44,22 @@ def test_the_tiny_models_take_no_more_than_is_expected(tmp_path: Path) -> None:
         counted, expected = measured(build(tmp_path / build.__name__))
         assert counted["resident"] <= expected.resident_bytes
         assert counted["left"] <= LIBRARIES_BYTES
+
+
+def test_a_tensor_model_takes_its_files_twice_and_a_process_and_no_more(tmp_path: Path) -> None:
+    """Its weights are here, to start a process anew, and in its process."""
+    weights_bytes = 64 << 20
+    weights = np.random.default_rng(0).standard_normal(weights_bytes // 4).astype(np.float32)
+    items = [weights.size]
+    graph = model(
+        [node("Add", ["x", "w"], ["y"])], [port("x", "float32", items)], [port("y", "float32", items)],
+        [weight("w", weights)],
+    )  # fmt: skip
+    package = write_tensor_model(tmp_path / "wide", graph, Identity("wide", "none", "random"))
+    counted, expected = measured(package)
+    assert 2 * weights_bytes <= counted["resident"] <= expected.resident_bytes <= 2.5 * counted["resident"]
+    assert 3 * weights_bytes <= counted["peak"] <= expected.loading_bytes
+    assert counted["left"] <= LIBRARIES_BYTES
 
 
 def test_the_longest_texts_take_no_more_than_is_expected(tmp_path: Path, encoder_package: Package) -> None:

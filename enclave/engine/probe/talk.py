@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import IO, cast
 
-from enclave.engine.probe_order import OUT_OF_MEMORY
+from enclave.engine.probe.order import OUT_OF_MEMORY
 
 _MAX_LINE_BYTES = 64
 _PIECE_BYTES = 1 << 16

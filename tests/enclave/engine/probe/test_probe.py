@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from enclave.engine import probe as module
 from enclave.engine.capacity import Capacity
+from enclave.engine.children.start import start
 from enclave.engine.engine import Engine
 from enclave.engine.errors import ModelRejected
 from enclave.engine.graph_scan.scan import scan
-from enclave.engine.probe import Limits, probe
-from enclave.engine.probe_child import zeros
-from enclave.engine.probe_order import Outcome
+from enclave.engine.probe import probe as module
+from enclave.engine.probe.child import zeros
+from enclave.engine.probe.order import Outcome
+from enclave.engine.probe.probe import Limits, probe
 from enclave.engine.sessions import Port
 from tests.enclave.engine import bombs
 from tests.enclave.engine.graphs import external, identity, model, node, port, weight
@@ -185,7 +186,7 @@ def test_an_interpreter_without_memory_is_no_outcome() -> None:
 
 
 def instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    monkeypatch.setattr(module, "_COMMAND", ("-B", "-P", "-s", "-S", "-c", program))
+    monkeypatch.setattr(module, "_COMMAND", ("-c", program))
 
 
 @pytest.mark.parametrize(
@@ -231,14 +232,13 @@ def test_a_child_that_does_not_end_is_killed(program: str, monkeypatch: pytest.M
 
 def test_no_child_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
-    start = module._start
 
-    def noted() -> Any:
-        child = start()
+    def noted(command: tuple[str, ...], stderr: int) -> Any:
+        child = start(command, stderr)
         started.append(child.pid)
         return child
 
-    monkeypatch.setattr(module, "_start", noted)
+    monkeypatch.setattr("enclave.engine.probe.probe.start", noted)
     outcome(identity("float32", [4]))
     instead(monkeypatch, "import time; time.sleep(60)")
     with pytest.raises(ModelRejected):
@@ -274,7 +274,7 @@ def test_a_system_without_processes_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 INSPECTED = """
 import json, os, resource, sys
-from enclave.engine import probe_child
+from enclave.engine.probe import child as probe_child
 seen = {}
 def inspect(order):
     from pathlib import Path

@@ -1,10 +1,5 @@
-"""`python -m enclave.engine.probe_child`: load a graph under limits, run it once, say how it went, end.
+"""`python -m enclave.engine.probe.child`: load a graph under limits, run it once, say how it went, end."""
 
-The limits bound what a graph costs. They are no sandbox for code: who takes over onnxruntime here has the rights of
-the enclave's process, but none of its memory.
-"""
-
-import resource
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enclave.engine.arrays import ORT_TYPES
+from enclave.engine.children.limits import limit
 from enclave.engine.errors import EngineError, ModelRejected
 from enclave.engine.heap import used_bytes
-from enclave.engine.probe_order import OUT_OF_MEMORY, Order, Outcome
+from enclave.engine.probe.order import OUT_OF_MEMORY, Order, Outcome
 from enclave.engine.sessions import WARNINGS, Port, inputs, open_session, outputs, run_session
-from enclave.engine.telemetry import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -28,22 +23,13 @@ _MASK = "attention_mask"
 def main() -> int:
     """Read the order and the files from standard input; exit with an Outcome, and its name on standard output."""
     order = Order.from_line(sys.stdin.buffer.readline())
-    _limit(order)
-    import_onnxruntime()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # from here on no file is opened, and no socket
+    limit(order.memory_bytes, order.cpu_s)
     try:
         outcome = _try(order)
     except MemoryError:
         outcome = Outcome.OUT_OF_MEMORY
     print(outcome.name, flush=True)
     return outcome
-
-
-def _limit(order: Order) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_s, order.cpu_s + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (order.memory_bytes, order.memory_bytes))
 
 
 def _try(order: Order) -> Outcome:

@@ -14,7 +14,8 @@ from enclave.engine.arrays import to_array, to_tensor
 from enclave.engine.cancellation import Cancellation, Cancelled
 from enclave.engine.errors import InferenceFailed, InvalidTensor, ModelRejected, TooLong, WrongTask
 from enclave.engine.sessions import open_session
-from enclave.engine.tensor_model import TensorModel
+from enclave.engine.tensors.model import TensorModel
+from enclave.engine.tensors.worker import Worker
 from strongroom.protocol.catalogue import InferSettings
 from strongroom.protocol.constants import MAX_CHUNK_BYTES
 from strongroom.protocol.payloads import MAX_OUTPUTS, MAX_TENSORS, EmbedTask, InferTask, Outputs
@@ -32,7 +33,7 @@ def infer(model: TensorModel, **tensors: Tensor) -> dict[str, Tensor]:
 
 
 def graph_of(graph: bytes) -> TensorModel:
-    return TensorModel(open_session(graph, threads=1))
+    return TensorModel(Worker(graph, {}, threads=1))
 
 
 @pytest.fixture(scope="session")
@@ -185,11 +186,11 @@ def test_a_cancelled_run_ends_at_the_next_operator_of_its_loop() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_a_number_that_is_none_is_refused_where_the_manifest_says_so(dtype: DType, number: float) -> None:
-    session = open_session(identity(dtype, ["n"]), threads=1)
+    worker = Worker(identity(dtype, ["n"]), {}, threads=1)
     x = to_tensor(np.array([1, number], dtype=dtype))
-    assert infer(TensorModel(session), x=x)["y"].data == x.data
+    assert infer(TensorModel(worker), x=x)["y"].data == x.data
     with pytest.raises(InvalidTensor, match="x: expected finite numbers, got NaN or an infinity"):
-        infer(TensorModel(session, finite_inputs=True), x=x)
+        infer(TensorModel(worker, finite_inputs=True), x=x)
 
 
 def test_the_manifest_says_whether_inputs_are_finite(tensor_package: Package) -> None:

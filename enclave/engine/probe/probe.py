@@ -1,19 +1,18 @@
 """A graph is loaded by a child first: what crashes, hangs or eats memory does so there."""
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from enclave.engine.children.limits import address_space_bytes, load_s
+from enclave.engine.children.start import start
 from enclave.engine.errors import ModelRejected
 from enclave.engine.footprint import session_bytes
-from enclave.engine.probe_order import Order, Outcome
-from enclave.engine.probe_talk import Talk
-from enclave.engine.telemetry import VARIABLE
+from enclave.engine.probe.order import Order, Outcome
+from enclave.engine.probe.talk import Talk
 
-_COMMAND = ("-B", "-P", "-s", "-S", "-m", "enclave.engine.probe_child")
+_COMMAND = ("-m", "enclave.engine.probe.child")
 _MIB, _GIB = 1 << 20, 1 << 30
 _SIGNALS = {each.value: each.name for each in signal.Signals}  # those of real time have no names
 
@@ -30,15 +29,9 @@ class Limits(NamedTuple):
 
     @classmethod
     def of(cls, model_bytes: int) -> "Limits":
-        """The limits for a graph and its external data of that size together.
-
-        Measured with onnxruntime 1.31 and two threads: an interpreter with a session takes 147 MiB of address space,
-        weights 3.0 times their size (the bytes received, the parsed graph, the packed copy), loading 2 seconds of CPU
-        per GiB.
-        """
-        gib = model_bytes / _GIB
-        memory_bytes, kept_bytes = 512 * _MIB + 4 * model_bytes, session_bytes(model_bytes)
-        return cls(memory_bytes, kept_bytes, cpu_s=10 + int(20 * gib), wall_s=20 + 40 * gib)
+        """The limits for a graph and its external data of that size together."""
+        memory_bytes, kept_bytes = address_space_bytes(model_bytes), session_bytes(model_bytes)
+        return cls(memory_bytes, kept_bytes, cpu_s=10 + 20 * model_bytes // _GIB, wall_s=load_s(model_bytes))
 
 
 def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits) -> Outcome:
@@ -50,7 +43,7 @@ def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits
     sizes = {name: len(data) for name, data in files.items()}
     order = Order(limits.memory_bytes, limits.kept_bytes, limits.cpu_s, threads, len(graph), sizes)
     try:
-        child = _start()
+        child = start(_COMMAND, stderr=subprocess.PIPE)
     except OSError as error:
         raise ModelRejected(f"probe: expected a process to start, got {type(error).__name__}") from None
     talk = Talk(child, [order.to_line(), graph, *files.values()])
@@ -66,25 +59,6 @@ def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits
     if status is None:
         raise ModelRejected(f"probe: time: expected an end within {limits.wall_s:g} s, got none")
     return _judge(status, talk.line, limits)
-
-
-def _start() -> subprocess.Popen[bytes]:
-    """A child with three pipes, and no more of our environment than it needs."""
-    environment = {
-        VARIABLE: "1",
-        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
-        "OPENBLAS_NUM_THREADS": "1",  # a thread and an arena reserve address space, which is what is limited
-        "MALLOC_ARENA_MAX": "1",
-    }
-    return subprocess.Popen(
-        [sys.executable, *_COMMAND],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        cwd="/",
-        env=environment,
-    )
 
 
 def _judge(status: int, line: bytes, limits: Limits) -> Outcome:
