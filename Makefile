@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
 $(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
-.PHONY: env demo check test lock peers vectors js mutation mutated selftest fuzz eif ci-deps clean
+.PHONY: env demo check test lock peers vectors js mutation mutated selftest fuzz eif eif-run eif-terminate eif-describe eif-local eif-reproducible boot-test qemu-nitro sbom audit release ci-deps clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,7 +37,7 @@ check: env ## Lint, types, import contracts, examples of the docs
 	$(BIN)/pytest -q tests/docs
 
 test: check js ## Everything that must hold
-	$(BIN)/pytest -q -n 2 --ignore tests/docs
+	$(BIN)/pytest -q -n 2 --ignore tests/docs --ignore tests/boot
 
 lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
@@ -48,6 +48,8 @@ lock: ## Resolve the lock files anew (needs uv)
 	echo atheris==3.0.0 | uv pip compile --quiet --universal --python-version 3.11 --extra audit --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --constraint requirements/all.txt \
 		--output-file requirements/fuzz.txt pyproject.toml -
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --output-file requirements/release.txt requirements/release.in
 	for peer in benchmarks/peers/*.in; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-emit-index-url --output-file $${peer%.in}.txt $$peer || exit 1; \
@@ -105,12 +107,75 @@ fuzz: .fuzz/.installed ## Fuzz one parser with atheris: make fuzz TARGET=cbor SE
 		--require-hashes --requirement $<
 	@touch $@
 
-eif: ## Build the enclave image file: make eif BASE=debian:trixie-slim@sha256:…
-	@deploy/build-eif.sh "$(TAG)" "$(EIF)" "$(BASE)"
+eif: env ## Build the enclave image file with docker and nitro-cli: make eif BASE=debian:trixie-slim@sha256:… POLICY=policy.toml ROLE=arn:…
+	@$(BIN)/strongroom eif from-docker --docker-uri "$(TAG)" --base "$(BASE)" --output "$(EIF)" \
+		$(if $(SIGNING_CERTIFICATE),--signing-certificate "$(SIGNING_CERTIFICATE)") \
+		$(if $(SIGNING_CERTIFICATE_KEY),--private-key "$(SIGNING_CERTIFICATE_KEY)") \
+		$(if $(POLICY),--policy "$(POLICY)") $(if $(ENTRY),--name "$(ENTRY)") \
+		$(if $(ROLE),--role "$(ROLE)") $(if $(ANY_PARENT_ROLE),--any-parent-role)
+
+CPUS ?= 2
+
+eif-run: env ## Start it with nitro-cli: make eif-run CPUS=2 MEMORY=4096 CID=16
+	@deploy/nitro-enclave.sh run $(BIN)/strongroom "$(EIF)" "$(CPUS)" "$(MEMORY)" "$(CID)"
+
+eif-terminate: ## End one: make eif-terminate ENCLAVE=ID-or-name
+	@deploy/nitro-enclave.sh terminate "$(ENCLAVE)"
+
+eif-describe: ## List those that nitro-cli runs
+	@deploy/nitro-enclave.sh describe
+
+RELEASE_PYTHON := .release/venv/bin/python
+# When a release is dated: its commit, unless told.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
+sbom: .release/image.json ## Write dist/sbom.json: the image's Python packages and our measured modules (CycloneDX)
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(RELEASE_PYTHON) -m deploy.release.sbom \
+		requirements/enclave.txt $< --output dist/sbom.json
+
+audit: .release/venv/.installed ## Hold every pinned package against the known vulnerabilities (needs their service)
+	@PATH="$(abspath .release/venv/bin):$$PATH" $(RELEASE_PYTHON) -m deploy.release.audit $(wildcard requirements/*.txt)
+
+release: ## Audit, test, then write wheel and SBOM to dist
+	@$(MAKE) --silent audit
+	@$(MAKE) test
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m hatchling build --target wheel
+	@$(MAKE) --silent sbom
+
+.release/venv/.installed: requirements/release.txt
+	@echo "Installing the locked packages into .release/venv …"
+	@$(PYTHON) -m venv .release/venv
+	@$(RELEASE_PYTHON) -m pip --no-cache-dir --disable-pip-version-check --quiet install \
+		--only-binary :all: --require-hashes --requirement $<
+	@touch $@
+
+.release/image.json: requirements/enclave.txt deploy/image-wheels.sh .release/venv/.installed
+	@echo "Asking pip for the wheels of the image …"
+	@deploy/image-wheels.sh $(RELEASE_PYTHON) $< $@
+
+RECORD ?=
+
+eif-local: env ## Build the image without docker and nitro-cli: make eif-local RECORD=.image/packages.json
+	@$(BIN)/strongroom eif local $(if $(RECORD),--record "$(RECORD)")
+
+eif-reproducible: env ## Build it twice, as unlike as can be, and compare: make eif-reproducible RECORD=…
+	@$(BIN)/strongroom eif reproduce $(if $(RECORD),--record "$(RECORD)")
+
+boot-test: env ## Boot the image of make eif-local in QEMU: attestation, key release, an answer, refusals
+	@if [ -e .image/strongroom-local.eif ]; then $(BIN)/python -m strongroom.simulator.boot_image .image; fi
+	@$(BIN)/pytest -q -s tests/boot
+
+qemu-nitro: env .qemu-nitro/.installed ## Hold our PCRs against those of QEMU's own nitro-enclave machine
+	@$(BIN)/pytest -q -s tests/boot/test_nitro_machine.py
+
+.qemu-nitro/.installed: deploy/qemu-nitro.sh
+	@echo "Building QEMU's nitro-enclave machine in .qemu-nitro …"
+	@deploy/qemu-nitro.sh .qemu-nitro
+	@touch $@
 
 ci-deps: ## Install what the tests need from Debian; make the image's Python in .trixie
 	@deploy/ci-deps.sh
-	@$(MAKE) --silent .trixie/.installed
+	@$(MAKE) --silent .trixie/.installed .release/image.json
 
 .trixie/.installed: requirements/enclave.txt deploy/trixie-tree.sh
 	@echo "Making Debian trixie's Python with the image's packages in .trixie …"
@@ -118,4 +183,4 @@ ci-deps: ## Install what the tests need from Debian; make the image's Python in 
 	@touch $@
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) .trixie .peers .fuzz clients/js/node_modules .models .state .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .trixie .image .qemu-nitro .peers .fuzz .release clients/js/node_modules .models .state .mypy_cache .ruff_cache .hypothesis dist

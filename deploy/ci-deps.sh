@@ -1,11 +1,13 @@
 #!/bin/sh
-# Debian packages that the tests use: strace shows which sockets a process opens, mmdebstrap makes the trixie tree, node
-# runs the second implementation of the protocol. What is already there, from wherever it came, stays.
+# Debian packages that the tests use: strace shows which sockets a process opens, mmdebstrap makes the trixie tree, it and
+# buildah the local image, QEMU boots that, and node runs the second implementation of the protocol. What is already there,
+# from wherever it came, stays.
 set -eu
 missing=""
-for tool in strace mmdebstrap; do
+for tool in strace mmdebstrap buildah; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
+command -v qemu-system-x86_64 >/dev/null 2>&1 || missing="$missing qemu-system-x86"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 [ -z "$missing" ] && exit 0

@@ -90,7 +90,7 @@ def _add_destinations(parser: argparse.ArgumentParser) -> None:
         type=_typed(parse_address),
         required=True,
         metavar="ADDRESS",
-        help="vsock:any:PORT, vsock:CID:PORT or unix:PATH",
+        help="vsock:any:PORT, vsock:CID:PORT, unix:PATH or vsock-unix:PATH:PORT",
     )
     parser.add_argument(
         "--allow",

@@ -35,6 +35,7 @@ HOST = (
     "strongroom.simulator",
     "strongroom.cli",
     "strongroom.models",
+    "strongroom.image",
     "strongroom.selftest",
 )
 
@@ -46,11 +47,13 @@ HOST = (
         ("import attestation.policy_file, attestation.bindings", ("asyncio", "http", "urllib.request", "boto3")),
         ("import strongroom.protocol.requests", ("attestation", "enclave", "parent", "asyncio", "boto3", "aiohttp")),
         ("import parent.app", ("enclave", "onnxruntime", "strongroom.client", "strongroom.simulator", *PLAINTEXT)),
+        ("import parent.lifecycle.supervisor, parent.lifecycle.nitro_cli", ("enclave", "fastapi", "boto3", *PLAINTEXT)),
         ("import parent.__main__", ("enclave", "onnxruntime", "strongroom.client", "strongroom.models", *PLAINTEXT)),
         ("import proxy.__main__", ("attestation", "enclave", "strongroom.protocol", "boto3", "cryptography")),
         ("import enclave.server", (*HOST, "fastapi", "pydantic", "aiohttp", "onnx", "gguf", "pycose", "moto")),
         ("import strongroom.surfaces.routes", ("attestation", "strongroom.client", "asyncio", "aiohttp", "httpx2")),
         ("import strongroom.client.aio", ("parent", "enclave", "strongroom.transport", "onnxruntime", "boto3")),
+        ("import strongroom.image.eif", ("enclave", "parent", "strongroom.transport", "asyncio", "boto3")),
         ("import strongroom.client", HEAVY),
         ("from strongroom.cli.commands import cli", HEAVY),
     ],
@@ -68,7 +71,9 @@ def measured_modules() -> set[str]:
 
 
 def test_the_image_holds_exactly_the_modules_of_ours_that_the_enclave_loads() -> None:
-    engine = "import enclave.engine.engine, enclave.engine.probe_child, enclave.kms.data_keys"
+    engine = (
+        "import enclave.engine.engine, enclave.engine.probe.child, enclave.engine.tensors.child, enclave.kms.data_keys"
+    )
     modules = modules_of(f"import enclave.server, enclave.__main__, enclave.nsm.device; {engine}")
     ours = {name for name in modules if loaded({name}, "attestation", "enclave", "parent", "proxy", "strongroom")}
     assert measured_modules() == ours
@@ -77,7 +82,11 @@ def test_the_image_holds_exactly_the_modules_of_ours_that_the_enclave_loads() ->
 def test_the_dockerfile_copies_what_is_measured() -> None:
     lines = (ROOT / "Dockerfile.enclave").read_text().replace("\\\n", " ").splitlines()
     copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
-    assert {name for names in copies for name in names} == {*MEASURED, "requirements/enclave.txt"}
+    assert {name for names in copies for name in names} == {
+        *MEASURED,
+        "requirements/enclave.txt",
+        "deploy/prune-image.sh",
+    }
 
 
 def test_the_images_list_names_every_distribution_that_the_enclave_loads() -> None:

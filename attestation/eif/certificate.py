@@ -7,6 +7,7 @@ ASN1_TIME_print; rust-openssl, asn1.rs; aws-nitro-enclaves-image-format, src/uti
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,10 +74,11 @@ def _first_body(pem: bytes, offset: int) -> bytes:
 @contextmanager
 def _as_eif_error(offset: int) -> Iterator[None]:
     try:
-        yield
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, Warning):
-        # A TypeError is what the library has for a name whose type it does not expect. A Warning arrives here where
-        # warnings are errors: the library warns of what it will refuse later.
+        # The library warns, on standard error, of what it will refuse later; what matters of that is checked here.
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        # A TypeError is what the library has for a name whose type it does not expect.
         raise EIFError("one X.509 certificate", "something else", offset) from None
 
 

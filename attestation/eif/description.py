@@ -28,10 +28,14 @@ def describe_eif(eif: EIF) -> dict[str, object]:
     return dict(_members(eif))
 
 
+def measurements(eif: EIF) -> dict[str, str]:
+    """The member ``Measurements``, which `nitro-cli build-enclave` prints too."""
+    return {"HashAlgorithm": _HASH_ALGORITHM, **{f"PCR{index}": value.hex() for index, value in eif.pcrs.items()}}
+
+
 def _members(eif: EIF) -> Iterator[tuple[str, object]]:
-    registers = {f"PCR{index}": value.hex() for index, value in eif.pcrs.items()}
     yield "EifVersion", eif.version
-    yield "Measurements", {"HashAlgorithm": _HASH_ALGORITHM, **registers}
+    yield "Measurements", measurements(eif)
     yield "IsSigned", eif.signature is not None
     if eif.signature is not None:
         yield "SigningCertificate", _certificate(eif.signature.certificate)

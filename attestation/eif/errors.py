@@ -1,4 +1,4 @@
-"""The one error of the EIF reader."""
+"""The errors about EIFs: a file that is none, and one that nobody should start."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ class EIFError(AttestationError):
         self.expected = expected
         self.actual = actual
         self.offset = offset
+
+
+class UnsoundEIF(AttestationError):
+    """A well-formed EIF whose CRC or signature does not hold; ``code`` says which, crc or signature."""
+
+    def __init__(self, code: str, expected: str, actual: str) -> None:
+        super().__init__(f"EIF: expected {expected}, got {actual}")
+        self.code = code

@@ -10,6 +10,7 @@ agree before a byte is read.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,6 +30,9 @@ CRC_OFFSET = HEADER_BYTES - 4
 _MAGIC = b".eif"
 _VERSIONS = (2, 3, 4)
 _ARCHITECTURES = {0: "x86_64", 1: "aarch64"}  # by the flags; every other bit is reserved
+
+ARCHITECTURES = tuple(_ARCHITECTURES.values())
+WRITTEN_VERSION = 4
 
 _VERSION_AT, _FLAGS_AT, _RESERVED_AT, _COUNT_AT = 0x004, 0x006, 0x018, 0x01A
 _OFFSETS_AT, _SIZES_AT, _UNUSED_AT = 0x01C, 0x11C, 0x21C
@@ -65,11 +69,14 @@ class Header:
     architecture: str
     slots: tuple[Slot, ...]
     crc32: int
+    default_memory_bytes: int = 1 << 30
+    """Nothing uses it, nor the next; both as nitro-cli writes them."""
+    default_cpus: int = 2
 
     @classmethod
     def from_bytes(cls, data: bytes, file_bytes: int) -> Header:
         """Read ``HEADER_BYTES`` bytes; afterwards the slots cover the rest of the file exactly. Raises EIFError."""
-        magic, version, flags, _, _, reserved, count, *table, unused, crc32 = _HEADER.unpack(data)
+        magic, version, flags, memory_bytes, cpus, reserved, count, *table, unused, crc32 = _HEADER.unpack(data)
         if magic != _MAGIC:
             raise EIFError("the magic .eif", "other bytes", 0)
         if version not in _VERSIONS:
@@ -79,10 +86,34 @@ class Header:
         for value, offset in ((reserved, _RESERVED_AT), (unused, _UNUSED_AT)):
             if value:
                 raise EIFError("zero in a reserved field", f"{value}", offset)
-        if not MIN_SECTIONS <= count <= MAX_SECTIONS:
-            raise EIFError(f"{MIN_SECTIONS} to {MAX_SECTIONS} sections", f"{count}", _COUNT_AT)
+        _check_count(count)
         slots = _slots(table[:MAX_SECTIONS], table[MAX_SECTIONS:], count, file_bytes)
-        return cls(version, _ARCHITECTURES[flags], slots, crc32)
+        return cls(version, _ARCHITECTURES[flags], slots, crc32, memory_bytes, cpus)
+
+    def to_bytes(self) -> bytes:
+        """The ``HEADER_BYTES`` bytes that ``from_bytes`` reads back as this header."""
+        flags = next(value for value, name in _ARCHITECTURES.items() if name == self.architecture)
+        padding = [0] * (MAX_SECTIONS - len(self.slots))
+        offsets = [slot.offset for slot in self.slots] + padding
+        sizes = [slot.data_bytes for slot in self.slots] + padding
+        fields = (self.version, flags, self.default_memory_bytes, self.default_cpus, 0, len(self.slots))
+        return _HEADER.pack(_MAGIC, *fields, *offsets, *sizes, 0, self.crc32)
+
+
+def place(sizes: Iterable[int]) -> tuple[Slot, ...]:
+    """Where sections with data of these sizes lie, in file order. Raises EIFError unless they are 2 to 32."""
+    slots: list[Slot] = []
+    at = HEADER_BYTES
+    for data_bytes in sizes:
+        slots.append(Slot(at, data_bytes))
+        at = slots[-1].data_offset + data_bytes
+    _check_count(len(slots))
+    return tuple(slots)
+
+
+def section_header(section: SectionType, slot: Slot) -> bytes:
+    """The ``SECTION_HEADER_BYTES`` bytes that ``read_section_type`` reads back."""
+    return _SECTION_HEADER.pack(section, 0, slot.data_bytes)
 
 
 def read_section_type(data: bytes, slot: Slot) -> SectionType:
@@ -95,6 +126,11 @@ def read_section_type(data: bytes, slot: Slot) -> SectionType:
     if data_bytes != slot.data_bytes:
         raise EIFError(f"{slot.data_bytes} bytes, as the header says", f"{data_bytes}", slot.offset)
     return SectionType(number)
+
+
+def _check_count(count: int) -> None:
+    if not MIN_SECTIONS <= count <= MAX_SECTIONS:
+        raise EIFError(f"{MIN_SECTIONS} to {MAX_SECTIONS} sections", f"{count}", _COUNT_AT)
 
 
 def _slots(offsets: list[int], sizes: list[int], count: int, file_bytes: int) -> tuple[Slot, ...]:

@@ -52,6 +52,10 @@ class Metadata(msgspec.Struct, frozen=True, rename="pascal"):
         except msgspec.ValidationError as error:
             raise EIFError("metadata with its five members", f"{error}", offset) from None
 
+    def to_bytes(self) -> bytes:
+        """The section's data as nitro-cli writes them: compact, its five members in its order."""
+        return msgspec.json.encode(self)
+
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
     members = dict(sorted(pairs, key=lambda pair: pair[0]))

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO
 
+from attestation.eif.errors import UnsoundEIF
 from attestation.eif.layout import (
     CRC_OFFSET,
     HEADER_BYTES,
     SECTION_HEADER_BYTES,
     Header,
     SectionType,
+    Slot,
     read_section_type,
 )
 from attestation.eif.measurements import CRC32, SIGNING_CERTIFICATE_PCR, ImageHashes, certificate_pcr8
@@ -26,8 +28,9 @@ from attestation.eif.source import Progress, Source
 class EIF:
     """A well-formed EIF and its measurements. ``crc_matches`` and ``signature_holds`` are findings, not guarantees."""
 
-    version: int
-    architecture: str
+    header: Header
+    sections: tuple[SectionType, ...]
+    """What lies in the header's slots, in file order."""
     pcrs: Mapping[int, bytes]
     """PCR0, 1 and 2, and PCR8 of a signed image; 48 bytes each."""
     crc_matches: bool
@@ -43,9 +46,27 @@ class EIF:
         return _read(Source(stream, progress))
 
     @property
+    def version(self) -> int:
+        """Of the format: 2, 3 or 4."""
+        return self.header.version
+
+    @property
+    def architecture(self) -> str:
+        """x86_64 or aarch64."""
+        return self.header.architecture
+
+    @property
     def signature_holds(self) -> bool | None:
         """Whether the signing certificate's key signed this PCR0; None for an unsigned image."""
         return None if self.signature is None else self.signature.holds(self.pcrs[0])
+
+    def require_sound(self) -> None:
+        """What no launcher would start must not be signed, run or trusted either. Raises UnsoundEIF."""
+        if not self.crc_matches:
+            raise UnsoundEIF("crc", "the CRC that the header says", "another: the file is damaged; fetch it anew")
+        if self.signature_holds is False:
+            advice = "one that does not hold: image or signature was changed afterwards; build it anew"
+            raise UnsoundEIF("signature", "a signature over this PCR0", advice)
 
 
 def _read(source: Source) -> EIF:
@@ -53,17 +74,14 @@ def _read(source: Source) -> EIF:
     header = Header.from_bytes(first, source.size_bytes)
     sections = _Sections(source, header.version)
     sections.crc.update(first[:CRC_OFFSET])
-    for slot in header.slots:
-        section = read_section_type(sections.take(SECTION_HEADER_BYTES), slot)
-        sections.rules.admit(section, slot)
-        sections.consume(section, slot.data_bytes, slot.data_offset)
+    types = tuple(sections.admit(slot) for slot in header.slots)
     sections.rules.finish(source.size_bytes)
     pcrs = dict(sections.hashes.pcrs())
     if sections.signature is not None:
         pcrs[SIGNING_CERTIFICATE_PCR] = certificate_pcr8(sections.signature.certificate.der)
     return EIF(
-        version=header.version,
-        architecture=header.architecture,
+        header=header,
+        sections=types,
         pcrs=MappingProxyType(pcrs),
         crc_matches=sections.crc.value == header.crc32,
         signature=sections.signature,
@@ -88,8 +106,14 @@ class _Sections:
         self.crc.update(data)
         return data
 
-    def consume(self, section: SectionType, data_bytes: int, offset: int) -> None:
-        """The data of a section that the rules admitted."""
+    def admit(self, slot: Slot) -> SectionType:
+        """The next section, header and data. Raises EIFError."""
+        section = read_section_type(self.take(SECTION_HEADER_BYTES), slot)
+        self.rules.admit(section, slot)
+        self._consume(section, slot.data_bytes, slot.data_offset)
+        return section
+
+    def _consume(self, section: SectionType, data_bytes: int, offset: int) -> None:
         if section is SectionType.SIGNATURE:
             self.signature = EIFSignature.from_bytes(self.take(data_bytes), offset)
         elif section is SectionType.METADATA:

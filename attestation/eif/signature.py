@@ -27,19 +27,21 @@ _ARRAY_OF_FOUR, _EMPTY_MAP = b"\x84", b"\xa0"
 
 
 @dataclass(frozen=True, slots=True)
-class _Algorithm:
+class Algorithm:
+    """One way to sign: its name, its curve, which is nitro-cli's choice, and the bytes of r and of s."""
+
     name: str
     curve: type[EllipticCurve]
     hash: HashAlgorithm
     number_bytes: int
 
 
-# By the protected header, {1: algorithm}: RFC 9053 section 2.1. The curve is nitro-cli's choice for each.
-_ALGORITHMS = {
-    bytes.fromhex("a10126"): _Algorithm("ES256", SECP256R1, SHA256(), 32),
-    bytes.fromhex("a1013822"): _Algorithm("ES384", SECP384R1, SHA384(), 48),
-    bytes.fromhex("a1013823"): _Algorithm("ES512", SECP521R1, SHA512(), 66),
+ALGORITHMS = {
+    bytes.fromhex("a10126"): Algorithm("ES256", SECP256R1, SHA256(), 32),
+    bytes.fromhex("a1013822"): Algorithm("ES384", SECP384R1, SHA384(), 48),
+    bytes.fromhex("a1013823"): Algorithm("ES512", SECP521R1, SHA512(), 66),
 }
+"""By the protected header, {1: algorithm} (RFC 9053 section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class EIFSignature:
         A fact to report, like the CRC; what asks for a sound image must refuse on False. nitro-cli says false for
         another PCR0 and fails where the signature itself does not verify; here both are False.
         """
-        algorithm, half = _ALGORITHMS[self.protected], len(self.signature) // 2
+        algorithm, half = ALGORITHMS[self.protected], len(self.signature) // 2
         if self.payload != pcr0_payload(pcr0) or not isinstance(self.certificate.key.curve, algorithm.curve):
             return False
         numbers = (int.from_bytes(part, "big") for part in (self.signature[:half], self.signature[half:]))
@@ -88,6 +90,12 @@ def pcr0_payload(pcr0: bytes) -> bytes:
     return cbor2.dumps({"register_index": 0, "register_value": list(pcr0)})
 
 
+def section_data(certificate_pem: bytes, protected: bytes, payload: bytes, signature: bytes) -> bytes:
+    """What ``EIFSignature.from_bytes`` reads back: the section's data, byte for byte as nitro-cli writes them."""
+    envelope = cbor2.dumps([protected, {}, payload, signature])
+    return cbor2.dumps([{"signing_certificate": list(certificate_pem), "signature": list(envelope)}])
+
+
 def _read_envelope(data: bytes, offset: int) -> tuple[bytes, bytes, bytes]:
     """Protected header, payload and signature. Offsets inside of the array of bytes would name no place in the file."""
     cursor = Cursor(data, offset)
@@ -96,7 +104,7 @@ def _read_envelope(data: bytes, offset: int) -> tuple[bytes, bytes, bytes]:
     cursor.literal(_EMPTY_MAP, "an empty unprotected header")
     payload, signature = cursor.byte_string(), cursor.byte_string()
     cursor.end()
-    algorithm = _ALGORITHMS.get(protected)
+    algorithm = ALGORITHMS.get(protected)
     if algorithm is None:
         raise EIFError("a protected header that is {1: ES256, ES384 or ES512}", f"{len(protected)} other bytes", offset)
     if len(signature) != 2 * algorithm.number_bytes:

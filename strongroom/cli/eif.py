@@ -1,23 +1,22 @@
-"""`strongroom eif`: what an enclave image file holds and measures, without nitro-cli and without building anything."""
+"""`strongroom eif`: what an enclave image file holds and measures, without nitro-cli."""
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from strongroom.cli.eif_building import build, sign
+from strongroom.cli.eif_docker import from_docker
+from strongroom.cli.eif_local import local, reproduce
+from strongroom.cli.eif_reading import EXISTING_FILE, read_eif
+from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.readable import escaped, pcr_rows
 
 if TYPE_CHECKING:
     from attestation.eif.reader import EIF
-    from attestation.eif.source import Progress
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 _ANY_PARENT_ROLE = "any_parent_role = true\n"
 _ROLE_TO_ADD = '# parent_role = "arn:aws:iam::…:role/…"  add it; only any_parent_role = true does without\n'
@@ -25,11 +24,19 @@ _ROLE_TO_ADD = '# parent_role = "arn:aws:iam::…:role/…"  add it; only any_pa
 
 @click.group()
 def eif() -> None:
-    """Describe and measure enclave image files (EIF)."""
+    """Build, sign, describe and measure enclave image files (EIF)."""
+    end_in_order()
+
+
+eif.add_command(build)
+eif.add_command(sign)
+eif.add_command(from_docker)
+eif.add_command(local)
+eif.add_command(reproduce)
 
 
 @eif.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=EXISTING_FILE)
 @json_option
 def describe(file: Path, as_json: bool) -> None:
     """Print what `nitro-cli describe-eif` prints of FILE, computed here; with --json, its keys in its order.
@@ -41,7 +48,7 @@ def describe(file: Path, as_json: bool) -> None:
     """
     from attestation.eif.description import describe_eif
 
-    image = _read(file)
+    image = read_eif(file)
     if as_json:
         print_json(describe_eif(image))
     else:
@@ -49,7 +56,7 @@ def describe(file: Path, as_json: bool) -> None:
 
 
 @eif.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=EXISTING_FILE)
 @click.option("--name", default="", help="Name of the entry, for example of the release.")
 @click.option("--role", help="ARN of the parent instance's IAM role; PCR3 measures it.")
 @click.option("--any-parent-role", is_flag=True, help="Trust the image under every parent's role, in every account.")
@@ -73,8 +80,8 @@ def measure(file: Path, name: str, role: str | None, any_parent_role: bool, as_j
         advice = "expected either --role ARN, which is safer, or --any-parent-role: anybody can run a public image"
         raise CommandFailed("usage", advice, EXIT_USAGE)
     parent = {} if role is None else {PARENT_ROLE_PCR: parent_role_pcr3(role)}
-    image = _read(file)
-    _check_sound(image)
+    image = read_eif(file)
+    image.require_sound()
     entry = dump_measurements([Measurements({**image.pcrs, **parent}, name, any_parent_role=role is None)])
     if role is None and not any_parent_role:
         entry = entry.replace(_ANY_PARENT_ROLE, _ROLE_TO_ADD)
@@ -82,43 +89,6 @@ def measure(file: Path, name: str, role: str | None, any_parent_role: bool, as_j
         print_json(tomllib.loads(entry)["measurement"][0])
     else:
         click.echo(entry, nl=False)
-
-
-def _read(file: Path) -> "EIF":
-    from attestation.eif.reader import EIF
-
-    if not file.is_file():
-        raise CommandFailed("file", f"{file}: expected a regular file, got a device or a pipe", EXIT_USAGE)
-    with file.open("rb") as stream, _progress_bar() as progress:
-        return EIF.from_stream(stream, progress)
-
-
-@contextmanager
-def _progress_bar() -> "Iterator[Progress | None]":
-    """A bar on a terminal, nothing elsewhere; images have hundreds of megabytes."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("")
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def _check_sound(image: "EIF") -> None:
-    """What no launcher would start must not become something that clients trust."""
-    if not image.crc_matches:
-        raise CommandFailed(
-            "crc", "expected the CRC that the header says, got another: the file is damaged; fetch it anew"
-        )
-    if image.signature_holds is False:
-        raise CommandFailed(
-            "signature", "expected a signature over this PCR0, got one that does not hold: sign it anew"
-        )
 
 
 def _rows(image: "EIF") -> Iterable[tuple[str, str]]:

@@ -111,7 +111,7 @@ def _missing(error: ModuleNotFoundError) -> CommandFailed | None:
 def _ours(error: Exception) -> CommandFailed | None:
     from attestation.errors import PolicyError
 
-    if type(error).__module__.split(".")[0] not in ("attestation", "strongroom"):
+    if type(error).__module__.split(".")[0] not in ("attestation", "parent", "strongroom"):
         return None
     if isinstance(error, PolicyError):  # nothing was judged: a policy, an anchor or a nonce that cannot be used
         return CommandFailed("policy", str(error), EXIT_USAGE)

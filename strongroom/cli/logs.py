@@ -21,11 +21,17 @@ _MAX_LINE_BYTES = 1 << 20
 @click.option("--follow", "-f", is_flag=True, help="Go on until interrupted.")
 @json_option
 def logs(address: str, follow: bool, as_json: bool) -> None:
-    """Print the lines that the enclave at ADDRESS (vsock:CID:7003 or unix:PATH) has kept, oldest first.
+    """Print the lines that the enclave at ADDRESS (vsock:CID:7003, unix:PATH or
+    vsock-unix:PATH:7003) has kept, oldest first.
 
     \b
     Example:  strongroom logs vsock:16:7003 --follow
     """
+    print_log(address, follow=follow, as_json=as_json)
+
+
+def print_log(address: str, *, follow: bool, as_json: bool) -> None:
+    """The lines that the log port at that address gives. Raises CommandFailed."""
     from strongroom.transport.addresses import parse_address
     from strongroom.transport.sockets import dial
 
@@ -38,7 +44,7 @@ def logs(address: str, follow: bool, as_json: bool) -> None:
         raise CommandFailed("unreachable", f"{address}: {reason}; is the enclave running?") from None
     with connection:
         for line in _lines(connection, follow):
-            click.echo(line if as_json else _readable(line))
+            click.echo(line if as_json else readable_line(line))
 
 
 def _lines(connection: socket.socket, follow: bool) -> Iterator[str]:
@@ -57,7 +63,7 @@ def _lines(connection: socket.socket, follow: bool) -> Iterator[str]:
         yield from (line.decode(errors="replace") for line in lines)
 
 
-def _readable(line: str) -> str:
+def readable_line(line: str) -> str:
     """A line for people; one that is not of the enclave's form is shown as it is."""
     try:
         fields = dict(json.loads(line))

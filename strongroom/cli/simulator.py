@@ -9,7 +9,6 @@ from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.parameters import hex_bytes, pinned_pcr, state_folder
 from strongroom.cli.readable import pcr_rows
-from strongroom.cli.simulator_start import start
 
 _MAX_KEY_FILE_BYTES = 65_536
 _STATE = click.option(
@@ -22,10 +21,7 @@ _STATE = click.option(
     "named SIMULATED - NOT AWS. Exit codes: 0 done, 1 failed, 2 wrong usage."
 )
 def simulator() -> None:
-    """The appliance, or parts of it, in software. Nothing here proves anything about Nitro hardware."""
-
-
-simulator.add_command(start)
+    """The appliance's parts in software; `enclave run simulator` has all. They prove nothing about Nitro hardware."""
 
 
 @simulator.command("kms")

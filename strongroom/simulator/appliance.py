@@ -16,11 +16,12 @@ from typing import Self
 
 from attestation.policy import Measurements
 from strongroom.protocol.configuration import Limits, Windows
+from strongroom.simulator.forms import EnclaveForm, ProcessForm
 from strongroom.simulator.kms.credentials import issue
 from strongroom.simulator.operator import PARENT_ROLE, REGION, Deployment, Operator
-from strongroom.simulator.part import Part
+from strongroom.simulator.part import Part, PartFailed
 from strongroom.simulator.signals import signals_deferred
-from strongroom.simulator.sockets import enclave_addresses, numbered
+from strongroom.simulator.sockets import numbered
 
 _START_S = 20.0
 _READY_S = 90.0
@@ -43,6 +44,7 @@ class Appliance:
     """A context manager: enter to start every part in order, leave to stop them in reverse.
 
     The enclaves are numbered from 1, as the gateway numbers them; it keeps their logs in `audit_log`, if that is given.
+    Where they are `supervised`, whoever does that starts them by `start_enclave`, waits for them, and ends them.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Appliance:
         say: Say = lambda part, line: None,
         *,
         enclaves: int = 1,
+        form: EnclaveForm | None = None,
+        supervised: bool = False,
         limits: Limits | None = None,
         windows: Windows | None = None,
         audit_log: Path | None = None,
@@ -60,7 +64,9 @@ class Appliance:
         self._limits, self._windows = limits, windows
         self.parts: dict[str, Part] = {}
         self.deployment = Deployment(self.folder / "deployment")
-        self._addresses = [enclave_addresses(Path(), number) for number in range(1, enclaves + 1)]
+        self.form = form or ProcessForm()
+        self._addresses = [self.form.addresses(Path(), number) for number in range(1, enclaves + 1)]
+        self._supervised = supervised
         self._audit_log = str(audit_log.resolve()) if audit_log else ""
         self.endpoint: Endpoint
         self.kms_url: str
@@ -84,9 +90,18 @@ class Appliance:
             for name in reversed(list(self.parts)):
                 self.parts.pop(name).stop()
 
-    def start_enclave(self) -> Part:
-        """Start the first enclave; also after it was killed, when the gateway provisions it again."""
-        return self._start_enclave(1)
+    def start_enclave(self, number: int = 1) -> Part:
+        """Start an enclave; also after it was killed, when the gateway provisions it again."""
+        start = self._part if self._supervised else self._run
+        part = start(numbered("enclave", number), *self.form.command(number, PARENT_ROLE))
+        try:
+            self.form.wait_started(part, number)
+        except PartFailed:
+            part.stop()
+            raise
+        if not self._supervised:
+            self._say(part.name, "booted, waiting to be configured")
+        return part
 
     def wait_ready(self, timeout_s: float = _READY_S) -> None:
         """Wait for attested readiness of every enclave; raise PartFailed when a part ends first."""
@@ -109,27 +124,21 @@ class Appliance:
         kms_port = kms.wait_announced(_START_S)["port"]
         self.kms_url = f"https://127.0.0.1:{kms_port}"
         self._say("kms", f"dev KMS with TLS on 127.0.0.1:{kms_port}")
-        operator = Operator(self.folder, self.kms_url, self._limits, self._windows)
-        measurements = operator.deploy(self.deployment, self._packages)
+        operator = Operator(self.folder, self.kms_url, self._limits, self._windows, classical=self.form.classical)
+        measurements = operator.deploy(self.deployment, self._packages, self.form.pcrs())
         self._say("operator", "key created, configuration measured, key policy put, weights sealed")
         rule = f"kms.{REGION}.amazonaws.com:443=127.0.0.1:{kms_port}"
         self._run("proxy", "proxy", f"--listen={self._addresses[0].proxy}", f"--allow={rule}").wait_announced(_START_S)
         self._say("proxy", f"egress only to kms.{REGION}.amazonaws.com:443")
-        self.start_enclave()
-        for number in range(2, len(self._addresses) + 1):
-            self._start_enclave(number)
+        for number in range(1, len(self._addresses) + 1):
+            if not self._supervised:
+                self.start_enclave(number)
         url = self.start_gateway()
         self.endpoint = Endpoint(url, self.folder / "pki" / "root.pem", self.deployment.policy, measurements)
         self._say("gateway", f"listening on {url}")
-        self.wait_ready()
-        self._say("enclave", "ready: its key was released by KMS, its models are loaded")
-
-    def _start_enclave(self, number: int) -> Part:
-        arguments = ("--state=.", "--sockets=.", f"--number={number}", f"--parent-role={PARENT_ROLE}")
-        part = self._run(numbered("enclave", number), "strongroom.simulator.enclave", *arguments)
-        part.wait_socket(self.folder / f"{numbered('control', number)}.sock", _START_S)
-        self._say(part.name, "booted, waiting to be configured")
-        return part
+        if not self._supervised:
+            self.wait_ready()
+            self._say("enclave", "ready: its key was released by KMS, its models are loaded")
 
     def start_gateway(self) -> str:
         """Start the gateway, which provisions the enclaves; return its URL."""
@@ -158,8 +167,11 @@ class Appliance:
 
     def _run(self, name: str, module: str, *arguments: str, **environment: str) -> Part:
         with signals_deferred():  # a signal between the start of a process and its entry here would orphan it
-            self.parts[name] = Part(name, module, list(arguments), folder=self.folder, environment=environment)
+            self.parts[name] = self._part(name, module, *arguments, **environment)
         return self.parts[name]
+
+    def _part(self, name: str, module: str, *arguments: str, **environment: str) -> Part:
+        return Part(name, module, list(arguments), folder=self.folder, environment=environment)
 
     def _is_ready(self) -> bool:
         try:

@@ -4,7 +4,7 @@ create the key → its ARN into the configuration → measure → put the key po
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,15 @@ class Operator:
     """Two roles, as AWS recommends: one manages the key and can never use it, one makes data keys and nothing else."""
 
     def __init__(
-        self, state_dir: Path, endpoint_url: str, limits: Limits | None = None, windows: Windows | None = None
+        self,
+        state_dir: Path,
+        endpoint_url: str,
+        limits: Limits | None = None,
+        windows: Windows | None = None,
+        *,
+        classical: bool = False,
     ) -> None:
-        self._state_dir, self._endpoint_url = state_dir, endpoint_url
+        self._state_dir, self._endpoint_url, self._classical = state_dir, endpoint_url, classical
         self._limits, self._windows = limits or Limits(), windows or Windows()
         self._ca_file = state_dir / "tls" / "ca.pem"
         self._administrator = self._as_role(KEY_ADMINISTRATOR)
@@ -88,15 +94,20 @@ class Operator:
             config=Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3}),
         )
 
-    def deploy(self, deployment: Deployment, packages: Sequence[Path]) -> Measurements:
-        """Create everything a deployment needs; return the one tuple that KMS and clients will accept."""
+    def deploy(
+        self, deployment: Deployment, packages: Sequence[Path], image: Mapping[int, bytes] | None = None
+    ) -> Measurements:
+        """Create everything a deployment needs; return the one tuple that KMS and clients will accept.
+
+        `image` is PCR0 to PCR2 of the enclaves, the simulated image's by default.
+        """
         deployment.folder.mkdir(parents=True, exist_ok=True)
         arn = self._administrator.create_key(Description="Strongroom simulator")["KeyMetadata"]["Arn"]
         configuration = self._configuration(arn)
         catalogue = catalogue_of(list(packages), _KEY_ID)
         deployment.configuration.write_bytes(to_toml(configuration))
         deployment.catalogue.write_bytes(to_toml(catalogue))
-        measurements = expected_measurements(deployment)
+        measurements = expected_measurements(deployment, image)
         deployment.policy.write_text(dump_measurements([measurements]))
         self._put_key_policy(arn, measurements)
         self._seal(deployment, packages, configuration, catalogue)
@@ -116,7 +127,7 @@ class Operator:
                 KeyEntry(id=_KEY_ID, purpose="model", tenant="demo", arn=arn),
                 KeyEntry(id=_REQUESTS_ID, purpose="request", tenant="demo", arn=arn),
             ],
-            kms=KMSSettings(runtime_role=PARENT_ROLE, ca_pem=self._ca_file.read_text()),
+            kms=KMSSettings(runtime_role=PARENT_ROLE, ca_pem=self._ca_file.read_text(), classical=self._classical),
             limits=self._limits,
             windows=self._windows,
         )
@@ -149,11 +160,11 @@ class Operator:
             )
 
 
-def expected_measurements(deployment: Deployment) -> Measurements:
-    """What this machine's simulated enclave will attest with these files."""
+def expected_measurements(deployment: Deployment, image: Mapping[int, bytes] | None = None) -> Measurements:
+    """What an enclave of that image, by default this machine's simulated one, will attest with these files."""
     return Measurements(
         {
-            **image_pcrs(),
+            **(image or image_pcrs()),
             3: parent_role_pcr3(PARENT_ROLE),
             CATALOGUE_PCR: catalogue_pcr16(deployment.catalogue.read_bytes()),
             CONFIGURATION_PCR: configuration_pcr17(deployment.configuration.read_bytes()),

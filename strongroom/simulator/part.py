@@ -30,6 +30,7 @@ class Part:
         *,
         folder: Path,
         environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
     ) -> None:
         self.name = name
         self.log_path = folder / f"{name}.log"
@@ -37,7 +38,7 @@ class Part:
         self._changed = threading.Condition()
         kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "strongroom.simulator.leash", module, *arguments],
+            [python, "-m", "strongroom.simulator.leash", module, *arguments],
             cwd=folder,
             env={**kept, "HOME": str(folder), "ORT_DISABLE_TELEMETRY": "1", **(environment or {})},
             stdin=subprocess.PIPE,  # the leash: never written to

@@ -1,9 +1,9 @@
-"""The UNIX sockets that stand in for vsock ports: one folder, one name per port."""
+"""The UNIX sockets that stand in for vsock ports: one folder, one name per port, or one per machine that is booted."""
 
 from pathlib import Path
 
-from enclave.server import Addresses
-from strongroom.transport.addresses import UnixAddress
+from enclave.server import API_PORT, CONTROL_PORT, LOG_PORT, Addresses
+from strongroom.transport.addresses import UnixAddress, VsockUnixAddress
 
 
 def numbered(name: str, number: int) -> str:
@@ -15,3 +15,14 @@ def enclave_addresses(folder: Path, number: int = 1) -> Addresses:
     """Where the simulated enclave of that number listens, and where all of them find the proxy."""
     own = (numbered(name, number) for name in ("api", "control", "log"))
     return Addresses(*(UnixAddress(folder / f"{name}.sock") for name in (*own, "proxy")))
+
+
+def machine_port(folder: Path, number: int, port: int) -> VsockUnixAddress:
+    """A vsock port of the booted machine of that number, or of its parent."""
+    return VsockUnixAddress(folder / f"{numbered('vsock', number)}.sock", port)
+
+
+def machine_addresses(folder: Path, number: int = 1) -> Addresses:
+    """Where the application in a booted machine listens, and where all of them find the proxy."""
+    api, control, log = (machine_port(folder, number, port) for port in (API_PORT, CONTROL_PORT, LOG_PORT))
+    return Addresses(api, control, log, UnixAddress(folder / "proxy.sock"))

@@ -1,10 +1,14 @@
-"""Where the parts meet: vsock addresses in production, UNIX sockets standing in for them on one machine."""
+"""Where the parts meet: vsock addresses in production, UNIX sockets standing in for them on one machine.
+
+An enclave that an emulator boots has vsock inside; outside, its ports lie behind UNIX sockets.
+"""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 _VSOCK = re.compile(r"vsock:(any|[0-9]{1,10}):([0-9]{1,10})")
+_VSOCK_UNIX = re.compile(r"vsock-unix:(.+):([0-9]{1,10})", re.DOTALL)
 _CID_ANY = 0xFFFFFFFF
 PARENT_CID = 3
 """The parent instance as seen from an enclave (AWS Nitro Enclaves user guide, "vsock")."""
@@ -31,7 +35,26 @@ class UnixAddress:
         return f"unix:{self.path}"
 
 
-Address = VsockAddress | UnixAddress
+@dataclass(frozen=True)
+class VsockUnixAddress:
+    """A vsock port behind UNIX sockets, as Firecracker has it (docs/vsock.md).
+
+    To connect to the guest's port is to say so on the socket at `path`; the host's own port is a socket beside it.
+    """
+
+    path: Path
+    port: int
+
+    def __str__(self) -> str:
+        return f"vsock-unix:{self.path}:{self.port}"
+
+    @property
+    def host_port(self) -> UnixAddress:
+        """Where the host listens for what the guest connects to."""
+        return UnixAddress(Path(f"{self.path}_{self.port}"))
+
+
+Address = VsockAddress | UnixAddress | VsockUnixAddress
 
 
 def listen_any(port: int) -> VsockAddress:
@@ -40,7 +63,7 @@ def listen_any(port: int) -> VsockAddress:
 
 
 def parse_address(text: str) -> Address:
-    """`vsock:CID:PORT`, `vsock:any:PORT` or `unix:PATH`; raise ValueError saying what was expected."""
+    """`vsock:CID:PORT`, `vsock:any:PORT`, `unix:PATH` or `vsock-unix:PATH:PORT`; raise ValueError."""
     if match := _VSOCK.fullmatch(text):
         cid = _CID_ANY if match[1] == "any" else int(match[1])
         port = int(match[2])
@@ -48,4 +71,7 @@ def parse_address(text: str) -> Address:
             return VsockAddress(cid, port)
     elif text.startswith("unix:") and len(text) > len("unix:"):
         return UnixAddress(Path(text.removeprefix("unix:")))
-    raise ValueError(f"address: expected vsock:CID:PORT, vsock:any:PORT or unix:PATH, got {text!r}")
+    elif (match := _VSOCK_UNIX.fullmatch(text)) and int(match[2]) <= _CID_ANY:
+        return VsockUnixAddress(Path(match[1]), int(match[2]))
+    expected = "vsock:CID:PORT, vsock:any:PORT, unix:PATH or vsock-unix:PATH:PORT"
+    raise ValueError(f"address: expected {expected}, got {text!r}")

@@ -3,21 +3,31 @@
 import asyncio
 import errno
 import os
+import re
 import socket
+import time
 from pathlib import Path
 
-from strongroom.transport.addresses import Address, UnixAddress
+from strongroom.transport.addresses import Address, UnixAddress, VsockAddress, VsockUnixAddress
 
 _BACKLOG = 512
+_OK = re.compile(rb"OK [0-9]{1,10}\n")
+_MAX_OK_BYTES = 14
 
 
 def _new_socket(address: Address) -> socket.socket:
-    family = socket.AF_UNIX if isinstance(address, UnixAddress) else socket.AF_VSOCK
+    family = socket.AF_VSOCK if isinstance(address, VsockAddress) else socket.AF_UNIX
     return socket.socket(family, socket.SOCK_STREAM)
 
 
 def _target(address: Address) -> str | tuple[int, int]:
-    return str(address.path) if isinstance(address, UnixAddress) else (address.cid, address.port)
+    return (address.cid, address.port) if isinstance(address, VsockAddress) else str(address.path)
+
+
+def _check_answer(line: bytes) -> None:
+    """The answer to CONNECT; a port where nobody listens has none."""
+    if not _OK.fullmatch(line):
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "expected OK and a port, got another answer or none")
 
 
 def _is_left_over(path: Path) -> bool:
@@ -34,6 +44,8 @@ def listen(address: Address) -> socket.socket:
 
     Raises OSError, also when somebody listens there.
     """
+    if isinstance(address, VsockUnixAddress):
+        address = address.host_port
     if isinstance(address, UnixAddress) and _is_left_over(address.path):
         address.path.unlink()
     listener = _new_socket(address)
@@ -48,12 +60,36 @@ def listen(address: Address) -> socket.socket:
     return listener
 
 
+def _ask(connection: socket.socket, port: int, deadline: float) -> None:
+    """Name the guest's port; the answer is read byte by byte, for what follows it is the guest's."""
+    connection.sendall(b"CONNECT %d\n" % port)
+    line = bytearray()
+    while not line.endswith(b"\n") and len(line) < _MAX_OK_BYTES:
+        connection.settimeout(max(deadline - time.monotonic(), 1e-3))
+        if not (octet := connection.recv(1)):
+            break
+        line += octet
+    _check_answer(bytes(line))
+
+
+async def _ask_on_loop(connection: socket.socket, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(connection, b"CONNECT %d\n" % port)
+    line = bytearray()
+    while not line.endswith(b"\n") and len(line) < _MAX_OK_BYTES and (octet := await loop.sock_recv(connection, 1)):
+        line += octet
+    _check_answer(bytes(line))
+
+
 def dial(address: Address, timeout_s: float) -> socket.socket:
     """Connect, blocking at most `timeout_s`; the socket keeps that timeout. Raises OSError (TimeoutError included)."""
-    connection = _new_socket(address)
+    connection, deadline = _new_socket(address), time.monotonic() + timeout_s
     try:
         connection.settimeout(timeout_s)
         connection.connect(_target(address))
+        if isinstance(address, VsockUnixAddress):
+            _ask(connection, address.port, deadline)
+            connection.settimeout(timeout_s)
     except OSError:
         connection.close()
         raise
@@ -67,6 +103,8 @@ async def connect(address: Address, timeout_s: float) -> socket.socket:
         connection.setblocking(False)
         async with asyncio.timeout(timeout_s):
             await asyncio.get_running_loop().sock_connect(connection, _target(address))
+            if isinstance(address, VsockUnixAddress):
+                await _ask_on_loop(connection, address.port)
     except (OSError, asyncio.CancelledError):
         connection.close()
         raise

@@ -164,9 +164,9 @@ def test_a_stopped_enclave_is_a_time_out_and_not_a_hang(own: Appliance) -> None:
 
 def test_without_kms_the_enclave_waits_and_does_not_spin(packages: list[Path], tmp_path: Path) -> None:
     class WithoutKMS(Appliance):
-        def start_enclave(self) -> Part:
+        def start_enclave(self, number: int = 1) -> Part:
             self.parts.pop("kms").stop()
-            return super().start_enclave()
+            return super().start_enclave(number)
 
         def wait_ready(self, timeout_s: float = 6.0) -> None:
             super().wait_ready(timeout_s)

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
 
 import pytest
 
@@ -16,7 +17,9 @@ from tests.attestation.eif.builder import (
     PCR0,
     SECTIONS,
     Image,
+    certificate,
     envelope,
+    key,
     metadata,
     payload,
     signature,
@@ -120,6 +123,13 @@ def test_no_entry_without_what_a_policy_needs(
     done = strongroom("eif", "measure", write(tmp_path, image), *options)
     assert words in failed(done)
     assert done.stdout == b""
+
+
+def test_a_hostile_certificate_is_told_in_one_line(tmp_path: Path) -> None:
+    """The library that parses it warns of such serial numbers, with our paths."""
+    der = PEM_cert_to_DER_cert(certificate(key("ES384")).decode()).replace(b"\x02\x01\x07", b"\x02\x01\x00", 1)
+    image = Image().with_sections(signature(pem=DER_cert_to_PEM_cert(der).encode()))
+    assert "a positive serial number" in failed(strongroom("eif", "describe", write(tmp_path, image)), 1)
 
 
 @pytest.mark.parametrize("command", [("describe",), ("measure", "--any-parent-role")])

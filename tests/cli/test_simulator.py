@@ -93,7 +93,7 @@ def test_a_port_in_use_is_no_traceback(tmp_path: Path) -> None:
 
 
 def test_every_command_shows_an_example() -> None:
-    for command in ("attest", "kms", "measure", "root", "start"):
+    for command in ("attest", "kms", "measure", "root"):
         assert b"Example" in strongroom("simulator", command, "--help").stdout
 
 

@@ -33,7 +33,7 @@ KEY_ADMIN = "arn:aws:iam::000000000000:role/key-admin"
 MODEL_OWNER = "arn:aws:iam::000000000000:role/model-owner"
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")])
-GROUPS = ("audit", "deployment", "eif", "kms", "model", "policy", "receipt", "simulator")
+GROUPS = ("audit", "deployment", "eif", "enclave", "enclave run", "kms", "model", "policy", "receipt", "simulator")
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -136,7 +136,7 @@ def assert_opens_for_who_has_the_key(checking: list[str], folder: Path, key: Any
 def test_every_command_shown_exists_with_its_options(page: Path) -> None:
     for arguments in commands(page):
         words = [word for word in arguments[1:] if not word.startswith("-")]
-        name = words[:2] if words[0] in GROUPS else words[:1]
+        name = words[: 1 + (words[0] in GROUPS) + (" ".join(words[:2]) in GROUPS)]
         text = run(["strongroom", *name, "--help"], ROOT).stdout
         for option in (word.partition("=")[0] for word in arguments if word.startswith("--")):
             assert option in text, f"{' '.join(name)} has no {option}"

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strongroom.models.tiny import build_tiny_decoder
+from tests.cli.supervised import until
 from tests.docs.test_examples import ROOT, blocks
 
-START, ASK, REST, AUDIT = (
+START, ASK, REST, AUDIT, WATCH = (
     block.replace("smollm2-135m", "tiny-decoder") for block in blocks(ROOT / "docs" / "simulator.md", "console")
 )
 
@@ -31,9 +32,10 @@ def shell(folder: Path) -> Iterator[dict[str, str]]:
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         try:
-            yield environment | json.loads(running.stdout.readline())["environment"]
+            yield environment | until(running, "ready")["environment"]
         finally:
             running.terminate()
+            running.communicate(timeout=30)
 
 
 def run(block: str, folder: Path, environment: dict[str, str]) -> str:
@@ -64,6 +66,7 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
         assert len(list((tmp_path / "plain").iterdir())) == 1
         wait_logged(environment["STRONGROOM_URL"], answers=3)
         printed = run(AUDIT, tmp_path, environment)
+        assert "enclave 2  ready" in run(WATCH, tmp_path, environment)
     assert "log        passed" in printed
     _, *boots = printed.partition("it does not prove")[0].split("accepted  boot ")
     assert sorted(re.findall(r"held +(\w+\.proof)", boot) for boot in boots) == [["another.proof"], ["answer.proof"]]

@@ -3,11 +3,21 @@
 import asyncio
 import socket
 import stat
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from strongroom.transport.addresses import UnixAddress, VsockAddress, listen_any, parse_address
+from strongroom.transport.addresses import (
+    Address,
+    UnixAddress,
+    VsockAddress,
+    VsockUnixAddress,
+    listen_any,
+    parse_address,
+)
 from strongroom.transport.sockets import connect, dial, listen
 
 
@@ -18,16 +28,33 @@ from strongroom.transport.sockets import connect, dial, listen
         ("vsock:any:7001", listen_any(7001)),
         ("unix:/run/x.sock", UnixAddress(Path("/run/x.sock"))),
         ("unix:x.sock", UnixAddress(Path("x.sock"))),
+        ("vsock-unix:/run/v.sock:7001", VsockUnixAddress(Path("/run/v.sock"), 7001)),
+        ("vsock-unix:a:b:1", VsockUnixAddress(Path("a:b"), 1)),
     ],
 )
-def test_addresses_round_trip(text: str, address: VsockAddress | UnixAddress) -> None:
+def test_addresses_round_trip(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert str(address) == text
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "unix:", "vsock:", "vsock:1", "vsock:1:-1", "vsock:99999999999:1", "tcp:1:2", "vsock:1:2:3", "vsock:٣:٤"],
+    [
+        "",
+        "unix:",
+        "vsock:",
+        "vsock:1",
+        "vsock:1:-1",
+        "vsock:99999999999:1",
+        "tcp:1:2",
+        "vsock:1:2:3",
+        "vsock:٣:٤",
+        "vsock-unix:",
+        "vsock-unix:x",
+        "vsock-unix::1",
+        "vsock-unix:x:",
+        "vsock-unix:x:4294967296",
+    ],
 )
 def test_other_texts_are_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected vsock"):
@@ -93,3 +120,58 @@ def test_a_vsock_listener_binds_every_cid() -> None:
         pytest.skip(f"this kernel has no vsock: {error}")
     with listener:
         assert listener.getsockname()[1] == 49_321
+
+
+async def dialled(address: VsockUnixAddress, timeout_s: float) -> socket.socket:
+    return await asyncio.to_thread(dial, address, timeout_s)
+
+
+WAYS = pytest.mark.parametrize("way", [dialled, connect])
+Way = Callable[[VsockUnixAddress, float], Awaitable[socket.socket]]
+
+
+@contextmanager
+def machine(path: Path, answer: bytes) -> Iterator[list[bytes]]:
+    """Answers the first connection to `path` like an emulator's vsock, then ends it; gives what it was asked."""
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer, peer.makefile("rb") as lines:
+            asked.append(lines.readline())
+            peer.sendall(answer)
+
+    with listen(UnixAddress(path)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield asked
+        thread.join(5)
+
+
+@WAYS
+async def test_a_port_of_a_guest_is_asked_for(way: Way, tmp_path: Path) -> None:
+    with (
+        machine(tmp_path / "v", b"OK 1073741824\nsaid first") as asked,
+        await way(VsockUnixAddress(tmp_path / "v", 7003), 2) as connection,
+    ):
+        connection.settimeout(2)
+        assert connection.recv(64) == b"said first"
+    assert asked == [b"CONNECT 7003\n"]
+
+
+@WAYS
+@pytest.mark.parametrize("answer", [b"", b"OK", b"OK \n", b"OK 1", b"NO 1\n", b"OK 12345678901\n", b"\n"])
+async def test_any_other_answer_is_a_refusal(way: Way, answer: bytes, tmp_path: Path) -> None:
+    with machine(tmp_path / "v", answer), pytest.raises(ConnectionRefusedError, match="expected OK"):
+        await way(VsockUnixAddress(tmp_path / "v", 7003), 2)
+
+
+@WAYS
+async def test_silence_is_a_timeout(way: Way, tmp_path: Path) -> None:
+    with listen(UnixAddress(tmp_path / "v")), pytest.raises(TimeoutError):
+        await way(VsockUnixAddress(tmp_path / "v", 7003), 0.1)
+
+
+def test_a_host_port_is_a_socket_beside_the_machines(tmp_path: Path) -> None:
+    with listen(VsockUnixAddress(tmp_path / "v", 7004)), dial(UnixAddress(tmp_path / "v_7004"), 1):
+        pass

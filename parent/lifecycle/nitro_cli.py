@@ -1,0 +1,94 @@
+"""Enclaves on Nitro hardware, by AWS's own program (aws-nitro-enclaves-cli 1.5.0, src/common/json_output.rs)."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from parent.lifecycle.errors import LauncherMissing, LaunchFailed
+from parent.lifecycle.launcher import Launched, Order
+from parent.lifecycle.nitro_errors import failure
+from strongroom.transport.addresses import VsockAddress
+
+PROGRAM = "nitro-cli"
+API_PORT, CONTROL_PORT, LOG_PORT = 7001, 7002, 7003
+"""Of every enclave: docs/operations.md, "Ports of the enclave"."""
+_TIMEOUT_S = 600.0
+"""nitro-cli itself waits minutes for the heartbeat of a large image."""
+_MAX_ANSWER_BYTES = 1 << 20
+
+
+class _Started(msgspec.Struct, rename="pascal"):
+    enclave_id: str = msgspec.field(name="EnclaveID")
+    process_id: int = msgspec.field(name="ProcessID")
+    enclave_cid: int = msgspec.field(name="EnclaveCID")
+
+
+class _Described(_Started):
+    state: str
+
+
+class _Terminated(msgspec.Struct, rename="pascal"):
+    terminated: bool
+
+
+Parsed = TypeVar("Parsed")
+
+
+class NitroCLI:
+    """A launcher. Starts come one at a time: each binds port 9000 of the parent for its enclave's heartbeat."""
+
+    name = "nitro"
+
+    def start(self, order: Order) -> Launched:
+        """`nitro-cli run-enclave`, which returns when the enclave's init has sent its heartbeat."""
+        if order.image is None:
+            raise LaunchFailed("expected an EIF, got none")
+        arguments = ("--eif-path", str(order.image.path), "--cpu-count", str(order.cpus), "--memory")
+        named = (str(order.memory_mib), "--enclave-cid", str(order.cid), "--enclave-name", f"strongroom-{order.number}")
+        started = _answer(_Started, "run-enclave", *arguments, *named)
+        ports = (VsockAddress(started.enclave_cid, port) for port in (API_PORT, CONTROL_PORT, LOG_PORT))
+        return Launched(started.enclave_id, started.process_id, started.enclave_cid, order.image.pcr0, *ports)
+
+    def ending(self, launched: Launched) -> str | None:
+        """nitro-cli forgets an enclave that ended, and its exit code with it: the enclave's log has the reason."""
+        states = {each.enclave_id: each.state for each in self._described()}
+        state = states.get(launched.enclave_id, "ended")
+        return None if state == "RUNNING" else state.lower()
+
+    def terminate(self, enclave_id: str) -> None:
+        """`nitro-cli terminate-enclave`, unless it is gone."""
+        if enclave_id not in {each.enclave_id for each in self._described()}:
+            return
+        if not _answer(_Terminated, "terminate-enclave", "--enclave-id", enclave_id).terminated:
+            raise LaunchFailed(f"nitro-cli: expected {enclave_id} to be terminated, got an answer that it is not")
+
+    def console(self, launched: Launched) -> list[str]:
+        """None: only a debug enclave has one."""
+        return []
+
+    def _described(self) -> list[_Described]:
+        return _answer(list[_Described], "describe-enclaves")
+
+
+def _answer(form: type[Parsed], command: str, *arguments: str) -> Parsed:
+    done = _run((PROGRAM, command, *arguments))
+    if done.returncode:
+        raise failure(command, done.returncode, done.stderr.decode(errors="replace"))
+    try:
+        return msgspec.json.decode(done.stdout[:_MAX_ANSWER_BYTES], type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise LaunchFailed(f"nitro-cli {command}: expected the JSON of nitro-cli 1.x, got something else") from None
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    if shutil.which(PROGRAM) is None:
+        raise LauncherMissing(
+            "expected nitro-cli, which is not installed: on the parent instance, dnf install aws-nitro-enclaves-cli"
+        )
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise LaunchFailed(f"nitro-cli {command[1]}: expected an end within {_TIMEOUT_S:.0f} s, got none") from None

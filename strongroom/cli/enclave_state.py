@@ -1,0 +1,48 @@
+"""The state folder of running enclaves, as the commands beside `run` find it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from strongroom.cli.failures import CommandFailed
+from strongroom.cli.parameters import state_folder
+
+if TYPE_CHECKING:
+    from parent.lifecycle.folder import StateFolder
+    from parent.lifecycle.launcher import Launcher
+    from parent.lifecycle.record import Record, Standing
+
+state_option = click.option(
+    "--state",
+    type=state_folder,
+    envvar="STRONGROOM_STATE",
+    default="/run/strongroom",
+    show_default=True,
+    metavar="DIR",
+    help="Where it is kept what runs; made when missing.",
+)
+
+
+def lasting_launchers() -> "Mapping[str, Launcher]":
+    """Those whose enclaves outlive the process that started them."""
+    from parent.lifecycle.nitro_cli import NitroCLI
+
+    return {NitroCLI.name: NitroCLI()}
+
+
+def standing_of(state: Path) -> "tuple[StateFolder, Standing | None]":
+    """What the folder says. Raises StateUnusable."""
+    from parent.lifecycle.folder import StateFolder
+
+    folder = StateFolder(state)
+    return folder, folder.read()
+
+
+def record_of(standing: "Standing | None", number: int) -> "Record":
+    """That enclave's; raise CommandFailed when there is none."""
+    for record in standing.enclaves if standing else ():
+        if record.number == number:
+            return record
+    raise CommandFailed("no-such-enclave", f"expected the number of an enclave that runs, got {number}; see status")

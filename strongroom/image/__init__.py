@@ -1,0 +1,1 @@
+"""Building enclave images: the developer's and the operator's tool, never in an image itself."""

@@ -1,0 +1,72 @@
+"""Other people's programs: one that hangs is none, and what is no answer is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from strongroom.image import tools
+from strongroom.image.errors import ProgramFailed, ProgramMissing
+
+PYTHON = sys.executable
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(ProgramMissing, match=r"^no strongroom-none; install it$"):
+        tools.require("strongroom-none", "install it", ["info"])
+
+
+def test_one_that_hangs_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "_PROBE_S", 0.2)
+    with pytest.raises(ProgramMissing, match="no usable"):
+        tools.require(PYTHON, "install it", ["-c", "import time; time.sleep(60)"])
+
+
+def test_one_that_works() -> None:
+    tools.require(PYTHON, "install it", ["-c", ""])
+    tools.run([PYTHON, "-c", ""])
+    assert tools.answer_of([PYTHON, "-c", "print('yes')"]) == b"yes\n"
+
+
+def test_the_longest_answer_and_one_that_never_ends() -> None:
+    longest = f"import sys; sys.stdout.write('x' * {tools.MAX_ANSWER_BYTES})"
+    assert len(tools.answer_of([PYTHON, "-c", longest])) == tools.MAX_ANSWER_BYTES
+    with pytest.raises(ProgramFailed, match="at most 65536 bytes, got more"):
+        tools.answer_of([PYTHON, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"])
+
+
+def test_nothing_is_left_running_when_we_are_ended(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    program = f"import os, pathlib, time; os.close(1); pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
+
+    def end(*_: object) -> None:
+        raise SystemExit(143)
+
+    def wait_and_end() -> None:
+        while not started.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before, waiting = signal.signal(signal.SIGUSR1, end), threading.Thread(target=wait_and_end)
+    waiting.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(SystemExit):
+            tools.answer_of([PYTHON, "-c", program])
+    finally:
+        waiting.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(7)", "os.kill(os.getpid(), 9)"])
+def test_a_bad_end(ending: str) -> None:
+    for call in (tools.run, tools.answer_of):
+        with pytest.raises(ProgramFailed, match=r"expected exit code 0, got (7|-9); it says why above"):
+            call([PYTHON, "-c", f"import os, sys; {ending}"])

@@ -1,0 +1,130 @@
+"""The machine around QEMU, with a QEMU that only pretends: starts, failures, and that nothing stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from strongroom.simulator.part import PartFailed
+from strongroom.simulator.qemu.command import Hardware, ToolMissing
+from strongroom.simulator.qemu.machine import Machine, Parent
+from tests.simulator.qemu.image import write_image
+
+HARDWARE, PARENT = Hardware(memory_mib=64, cpus=1), Parent("arn:aws:iam::000000000000:role/Parent")
+BOOTS = """#!/bin/sh
+echo "Linux version 0"
+exec sleep 60
+"""
+PANICS = """#!/bin/sh
+echo "Linux version 0"
+echo "Kernel panic - not syncing: no init"
+exit 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: the names of sockets stay short."""
+    monkeypatch.chdir(tmp_path)
+    write_image(tmp_path)
+    return Path()
+
+
+def pretend(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = Path("tools").resolve()
+    tools.mkdir()
+    (tools / "qemu-system-x86_64").write_text(script)
+    (tools / "qemu-system-x86_64").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+
+
+def machine(folder: Path) -> Machine:
+    return Machine(folder / "image.eif", folder, folder / "state", HARDWARE, PARENT)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """What runs with that current folder, but for this test."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").resolve() == folder.resolve() and int(entry.name) != os.getpid():
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return [command for command in found if command]
+
+
+def test_stopping_leaves_nothing_running(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(BOOTS, monkeypatch)
+    with machine(folder) as booted:
+        assert not booted.ended
+        assert len(processes_in(folder)) == 3
+    assert booted.ended
+    assert processes_in(folder) == []
+    assert not list(folder.glob("machine.*"))
+
+
+def test_a_boot_that_fails_says_what_the_console_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(PANICS, monkeypatch)
+    with machine(folder) as booted, pytest.raises(PartFailed, match=r"heartbeat \(exit code 3\).*Kernel panic"):
+        booted.wait_heartbeat(30)
+    assert processes_in(folder) == []
+
+
+def test_a_boot_that_says_nothing_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(BOOTS, monkeypatch)
+    with machine(folder) as booted, pytest.raises(PartFailed, match=r"heartbeat \(exit code None\).*Linux version"):
+        booted.wait_heartbeat(0.3)
+    assert processes_in(folder) == []
+
+
+def test_a_machine_ends_with_its_devices(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(BOOTS, monkeypatch)
+    with machine(folder) as booted:
+        booted._parts[0].process.kill()
+        with pytest.raises(PartFailed, match="lost a device"):
+            booted.wait_ended()
+    assert processes_in(folder) == []
+
+
+def test_without_qemu_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ToolMissing, match="apt-get install qemu-system-x86"), machine(folder):
+        pass
+
+
+ARGUMENTS = ["--eif=image.eif", "--state=state", "--sockets=.", "--parent-role", PARENT.role_arn]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_program_that_is_ended_leaves_nothing_running(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    pretend(BOOTS, monkeypatch)
+    with subprocess.Popen([sys.executable, "-m", "strongroom.simulator.machine", *ARGUMENTS]) as program:
+        wait_until(lambda: Path("console.log").exists() and "Linux" in Path("console.log").read_text())
+        assert len(processes_in(folder)) == 4
+        program.send_signal(number)
+    wait_until(lambda: processes_in(folder) == [])
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "expected it to hold by now"
+        time.sleep(0.05)
+
+
+def test_bad_arguments_are_one_line(folder: Path) -> None:
+    Path("image.eif").write_bytes(b"none")
+    ended = subprocess.run(
+        [sys.executable, "-m", "strongroom.simulator.machine", *ARGUMENTS], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: EIF: expected")
+    assert len(ended.stderr.splitlines()) == 1

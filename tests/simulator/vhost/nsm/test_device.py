@@ -1,0 +1,71 @@
+"""A request and the room for its answer are two buffers, and come back in that order."""
+
+import cbor2
+import pytest
+
+from strongroom.simulator.vhost.errors import GuestFault
+from strongroom.simulator.vhost.nsm.device import NSMDevice
+from tests.simulator.helpers import software_nsm
+from tests.simulator.vhost.driver import Driver, Memory
+
+ROOM_BYTES = 0x3000
+
+
+@pytest.fixture
+def driver(memory: Memory) -> Driver:
+    return Driver(memory)
+
+
+@pytest.fixture
+def device(driver: Driver) -> NSMDevice:
+    device = NSMDevice(software_nsm())
+    device.attach(0, driver.queue())
+    return device
+
+
+def test_an_answer_lies_in_the_second_buffer(driver: Driver, device: NSMDevice) -> None:
+    request, room = driver.offer([cbor2.dumps("GetRandom")]), driver.offer((), [ROOM_BYTES])
+    device.serve(0)
+    (first, nothing, _), (second, written, content) = driver.used()
+    assert (first, nothing, second, written) == (request, 0, room, len(content))
+    assert len(cbor2.loads(content)["GetRandom"]["random"]) == 256
+    assert driver.signals == 1
+
+
+def test_a_request_waits_for_its_room(driver: Driver, device: NSMDevice) -> None:
+    driver.offer([cbor2.dumps("DescribeNSM")])
+    device.serve(0)
+    assert list(driver.used()) == []
+    driver.offer((), [ROOM_BYTES])
+    device.serve(0)
+    assert len(list(driver.used())) == 2
+
+
+def said(driver: Driver, device: NSMDevice, request: bytes, room_bytes: int) -> bytes:
+    driver.offer([request])
+    driver.offer((), [room_bytes])
+    device.serve(0)
+    return list(driver.used())[1][2]
+
+
+def test_bounds_of_either_buffer(driver: Driver, device: NSMDevice) -> None:
+    assert cbor2.loads(said(driver, device, bytes(0x1001), ROOM_BYTES)) == {"Error": "InputTooLarge"}
+    assert cbor2.loads(said(driver, device, cbor2.dumps("GetRandom"), 100)) == {"Error": "BufferTooSmall"}
+    assert len(said(driver, device, cbor2.dumps("GetRandom"), 3)) == 3
+
+
+def test_one_chain_with_both_ends_the_device(driver: Driver, device: NSMDevice) -> None:
+    driver.offer([cbor2.dumps("GetRandom")], [ROOM_BYTES])
+    with pytest.raises(GuestFault, match="got both or none"):
+        device.serve(0)
+
+
+def test_what_waited_goes_with_its_queue(driver: Driver, device: NSMDevice, memory: Memory) -> None:
+    driver.offer([cbor2.dumps("GetRandom")])
+    device.serve(0)
+    device.attach(0, None)
+    other = Driver(memory, index=1)
+    device.attach(0, other.queue())
+    other.offer((), [ROOM_BYTES])
+    device.serve(0)
+    assert list(other.used()) == []

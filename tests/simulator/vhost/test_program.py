@@ -1,0 +1,67 @@
+"""A device program as a process: it tells where it listens, ends with its front end, and has one line for a fault."""
+
+import json
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulator.qemu.image import write_image
+
+VSOCK = ["strongroom.simulator.vhost.vsock", "--at=v", "--guest-cid=16"]
+NSM = ["strongroom.simulator.vhost.nsm", "--state=.", "--eif=image.eif", "--parent-instance=i-0123456789abcdef0"]
+ROLE = "--parent-role=arn:aws:iam::000000000000:role/Parent"
+
+
+@contextmanager
+def program(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
+    """The process, and a front end that is connected to it."""
+    command = [sys.executable, "-m", *arguments, "--socket=device"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=folder, text=True, **pipes) as process, socket.socket(socket.AF_UNIX) as front:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline()) == {"event": "listening", "socket": "device"}
+        front.settimeout(10)
+        front.connect(str(folder / "device"))
+        yield process, front
+
+
+@pytest.mark.parametrize("arguments", [VSOCK, [*NSM, ROLE]], ids=["vsock", "nsm"])
+def test_it_ends_with_its_front_end(arguments: list[str], tmp_path: Path) -> None:
+    write_image(tmp_path)
+    with program(tmp_path, *arguments) as (process, front):
+        front.sendall(struct.pack("<III", 1, 1, 0))
+        assert struct.unpack("<IIIQ", front.recv(20)) == (1, 5, 8, 1 << 32 | 1 << 30)
+        front.close()
+        assert process.wait(10) == 0
+
+
+def test_a_fault_is_one_line(tmp_path: Path) -> None:
+    with program(tmp_path, *VSOCK) as (process, front):
+        front.sendall(struct.pack("<III", 99, 1, 0))
+        _, error = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert error == "error: vhost-user: expected a request that these devices know, got number 99\n"
+
+
+@pytest.mark.parametrize("cid", ["3", "4294967296"])
+def test_a_guest_has_a_cid_of_its_own(cid: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", VSOCK[0], "--at=v", f"--guest-cid={cid}", "--socket=device"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert f"--guest-cid: expected 4 to 4294967295, got {cid}" in ended.stderr
+
+
+def test_another_role_is_one_line(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    command = [sys.executable, "-m", *NSM, "--parent-role=Parent", "--socket=device"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert len(ended.stderr.splitlines()) == 1
