@@ -16,8 +16,7 @@ libraries=libglib2.0-dev,libfdt-dev,libcbor-dev,libgnutls28-dev,zlib1g-dev
 # apt holds the source against the signed index; only what the machine needs is compiled.
 cat >build.sh <<'SCRIPT'
 set -eu
-. /etc/os-release
-echo "deb-src ${MIRROR:-http://deb.debian.org/debian} $VERSION_CODENAME main" >/etc/apt/sources.list.d/source.list
+sed 's/^deb /deb-src /' /etc/apt/sources.list >/etc/apt/sources.list.d/source.list
 apt-get update -qq
 cd /root
 apt-get source -qq qemu >/root/source.log 2>&1
@@ -37,7 +36,7 @@ cp --dereference /lib64/ld-linux-x86-64.so.2 /root/made
 SCRIPT
 mmdebstrap --quiet --mode=root --variant=minbase --include="$tools,$libraries" \
     --customize-hook='copy-in build.sh /root' \
-    --customize-hook="MIRROR=$mirror chroot \"\$1\" sh /root/build.sh" \
+    --customize-hook='chroot "$1" sh /root/build.sh' \
     --customize-hook='sync-out /root/made lib' \
     trixie /dev/null ${mirror:+"$mirror"}
 rm build.sh

@@ -3,14 +3,7 @@
 import sys
 
 from enclave.errors import BootRefused
-from enclave.hardening import (
-    bound_memory,
-    clear_environment,
-    forbid_dumps,
-    free_memory_bytes,
-    require_nsm_entropy,
-    silence,
-)
+from enclave.hardening import bound_memory, clear_environment, forbid_dumps, free_memory_bytes, silence
 
 
 def main() -> int:
@@ -19,18 +12,23 @@ def main() -> int:
     silence()
     forbid_dumps()
     bound_memory(free_memory_bytes())
+    # Only now: these imports run code that reads the environment.
+    from enclave.entropy import require_nsm_entropy, seed_kernel
+    from enclave.nsm.device import DeviceNSM
+    from enclave.nsm.interface import NSMError
+
     try:
         require_nsm_entropy()
-    except BootRefused as refused:
+        nsm = DeviceNSM.open()
+        seed_kernel(nsm)
+    except (BootRefused, NSMError) as refused:
         print(f"error: {refused}", file=sys.stderr)
         return 70
-    # Only now: these imports run code that reads the environment.
     from enclave.clock import set_system_clock
-    from enclave.nsm.device import DeviceNSM
     from enclave.server import Addresses, run
     from strongroom.transport.addresses import PARENT_CID
 
-    return run(DeviceNSM.open(), Addresses.vsock(PARENT_CID), set_system_clock)
+    return run(nsm, Addresses.vsock(PARENT_CID), set_system_clock)
 
 
 if __name__ == "__main__":

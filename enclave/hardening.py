@@ -9,11 +9,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from enclave.errors import BootRefused
-
 _PR_SET_DUMPABLE: Final = 4
-_RNG_CURRENT: Final = Path("/sys/devices/virtual/misc/hw_random/rng_current")
-_EXPECTED_RNG: Final = "nsm-hwrng"
 _KERNEL_BYTES: Final = 64 << 20
 _OPENSSL_CONF: Final = Path(__file__).parent / "kms" / "hybrid.cnf"
 
@@ -66,13 +62,3 @@ def _print_type_only(kind: type[BaseException], _error: BaseException, _tracebac
 
 def _print_type(kind: type[BaseException]) -> None:
     print(f"error: {kind.__name__}", file=sys.stderr)
-
-
-def require_nsm_entropy(rng_current: Path = _RNG_CURRENT) -> None:
-    """Raise BootRefused unless the kernel's hardware generator is the NSM's."""
-    try:
-        actual = rng_current.read_text().strip()
-    except OSError:
-        actual = "none"
-    if actual != _EXPECTED_RNG:
-        raise BootRefused("no-entropy", f"hardware generator: expected {_EXPECTED_RNG}, got another")

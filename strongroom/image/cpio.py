@@ -6,7 +6,7 @@ modes reduced to what a reader needs. Nothing is compressed, as in nitro-cli's r
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,11 +46,11 @@ def symlink(name: str, target: str) -> Entry:
     return Entry(name, stat.S_IFLNK | 0o777, os.fsencode(target))
 
 
-def write(entries: Iterable[Entry], out: BinaryIO, written: Callable[[int], None] = lambda _count: None) -> None:
-    """Write a whole archive; `written` is told of each piece's bytes. Raises InputRefused for names and sizes."""
+def write(entries: Iterable[Entry], out: BinaryIO) -> None:
+    """Write a whole archive. Raises InputRefused for names and sizes."""
     ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     _check_names(ordered)
-    writer = _Writer(out, written)
+    writer = _Writer(out)
     for entry, links in _with_links(ordered):
         writer.entry(entry, links)
     writer.trailer()
@@ -93,9 +93,8 @@ def _check_names(ordered: Sequence[Entry]) -> None:
 
 
 class _Writer:
-    def __init__(self, out: BinaryIO, written: Callable[[int], None]) -> None:
+    def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        self._written = written
         self._offset = 0
 
     def entry(self, entry: Entry, links: _Links) -> None:
@@ -140,4 +139,3 @@ class _Writer:
     def _put(self, piece: bytes) -> None:
         self._out.write(piece)
         self._offset += len(piece)
-        self._written(len(piece))

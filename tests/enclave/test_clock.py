@@ -115,11 +115,13 @@ import json, enclave.__main__ as image
 image.forbid_dumps = lambda: None
 bound = []
 image.bound_memory = bound.append
-image.require_nsm_entropy = lambda: None
-import enclave.clock, enclave.nsm.device, enclave.server
+import enclave.clock, enclave.entropy, enclave.nsm.device, enclave.server
+enclave.entropy.require_nsm_entropy = lambda: None
 enclave.nsm.device.DeviceNSM.open = lambda: "the device"
+seeded = []
+enclave.entropy.seed_kernel = seeded.append
 def run(nsm, addresses, set_system_clock):
-    print(json.dumps([nsm, set_system_clock is enclave.clock.set_system_clock, len(bound)]))
+    print(json.dumps([nsm, seeded, set_system_clock is enclave.clock.set_system_clock, len(bound)]))
     return 0
 enclave.server.run = run
 image.main()
@@ -128,7 +130,7 @@ image.main()
 
 def test_the_image_injects_the_real_one_and_the_simulator_none() -> None:
     printed = subprocess.run([sys.executable, "-c", _IMAGE], capture_output=True, check=True, timeout=30).stdout
-    assert json.loads(printed) == ["the device", True, 1]
+    assert json.loads(printed) == ["the device", ["the device"], True, 1]
     simulator = Path(__file__).parents[2] / "strongroom" / "simulator" / "enclave.py"
     assert "return run(nsm, enclave_addresses(arguments.sockets, arguments.number))" in simulator.read_text()
 

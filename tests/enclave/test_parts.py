@@ -15,7 +15,7 @@ from attestation.documents import AttestationDocument
 from attestation.errors import Rejected
 from enclave.clock import Clock
 from enclave.errors import BootRefused, ClockFault
-from enclave.hardening import free_memory_bytes, require_nsm_entropy
+from enclave.hardening import free_memory_bytes
 from enclave.keys import BootKeys
 from enclave.log import EnclaveLog, LogEvent
 from enclave.serving.replay import ReplayCache, ReplayCacheFull, Replayed
@@ -109,18 +109,6 @@ async def test_a_reader_gets_the_kept_lines_and_the_new_ones(tmp_path: Path) -> 
     writer.close()
     await writer.wait_closed()
     server.close()
-
-
-def test_without_the_nsms_entropy_there_is_no_boot(tmp_path: Path) -> None:
-    rng = tmp_path / "rng_current"
-    with pytest.raises(BootRefused):
-        require_nsm_entropy(rng)
-    for other in ("none", "virtio_rng.0", "nsm-hwrng-fake", ""):
-        rng.write_text(f"{other}\n")
-        with pytest.raises(BootRefused):
-            require_nsm_entropy(rng)
-    rng.write_text("nsm-hwrng\n")
-    require_nsm_entropy(rng)
 
 
 def test_what_a_request_cannot_have_is_its_own_error_and_nobody_elses() -> None:
