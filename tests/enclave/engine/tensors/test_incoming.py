@@ -49,7 +49,7 @@ def test_a_message_is_whole_with_its_last_byte_in_whatever_pieces(step: int) -> 
         (result, Failed(1, by_values=True)),
         (result, Outgrown(1, 1 << 40)),
     ],
-    ids=str,
+    ids=["ports", "refused", "answer", "failed", "outgrown"],
 )
 def test_each_message_passes(make: Callable[[], Incoming[Message]], message: Message) -> None:
     reply = make()
