@@ -166,6 +166,7 @@ boot-test: env ## Boot the image of make eif-local in QEMU: attestation, key rel
 	@$(BIN)/pytest -q -s tests/boot
 
 qemu-nitro: env .qemu-nitro/.installed ## Hold our PCRs against those of QEMU's own nitro-enclave machine
+	@[ -d .image/parts ] || { echo "error: expected the image that make eif-local builds in .image, got none" >&2; exit 1; }
 	@$(BIN)/pytest -q -s tests/boot/test_nitro_machine.py
 
 .qemu-nitro/.installed: deploy/qemu-nitro.sh

@@ -19,7 +19,7 @@ set -eu
 sed 's/^deb /deb-src /' /etc/apt/sources.list >/etc/apt/sources.list.d/source.list
 apt-get update -qq
 cd /root
-apt-get source -qq qemu >/root/source.log 2>&1
+apt-get source -qq qemu >/dev/null
 cd qemu-*/
 echo CONFIG_NITRO_ENCLAVE=y >configs/devices/x86_64-softmmu/nitro.mak
 mkdir build

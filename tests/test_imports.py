@@ -74,7 +74,7 @@ def test_the_image_holds_exactly_the_modules_of_ours_that_the_enclave_loads() ->
     engine = (
         "import enclave.engine.engine, enclave.engine.probe.child, enclave.engine.tensors.child, enclave.kms.data_keys"
     )
-    modules = modules_of(f"import enclave.server, enclave.__main__, enclave.nsm.device; {engine}")
+    modules = modules_of(f"import enclave.server, enclave.__main__, enclave.entropy, enclave.nsm.device; {engine}")
     ours = {name for name in modules if loaded({name}, "attestation", "enclave", "parent", "proxy", "strongroom")}
     assert measured_modules() == ours
 

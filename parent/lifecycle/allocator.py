@@ -2,7 +2,7 @@
 
 The service reads it with a few lines of shell (aws-nitro-enclaves-cli, bootstrap/nitro-enclaves-allocator): `---`, then
 `key: value` lines of memory_mib and either cpu_count or cpu_pool; comments stay; everything else, an empty line too, is
-an error there, and here.
+an error there, and here. A carriage return is part of a line to it, and a last line without a newline it does not read.
 """
 
 import re
@@ -20,8 +20,8 @@ DEFAULT_FILE = Path("/etc/nitro_enclaves/allocator.yaml")
 SERVICE = "nitro-enclaves-allocator.service"
 _MAX_BYTES = 64 << 10
 _EMPTY = "---\n# Written by strongroom enclave run.\nmemory_mib: 0\ncpu_count: 0\n"
-_LINE = re.compile(r"(memory_mib|cpu_count|cpu_pool):\s*\"?([0-9][0-9,-]*)\"?\s*")
-_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_LINE = re.compile(r"(memory_mib|cpu_count|cpu_pool):\s*\"?([0-9][0-9,-]{0,1023})\"?")
+_RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Allocator:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raise AllocatorUnusable for anything that the service would not take."""
-        values = dict(_values(text.splitlines()))
+        values = dict(_values(text.split("\n")))
         cpus = values.keys() & {"cpu_count", "cpu_pool"}
         if "memory_mib" not in values or len(cpus) != 1:
             raise AllocatorUnusable("allocator: expected memory_mib and either cpu_count or cpu_pool")
@@ -65,8 +65,8 @@ class Allocator:
         memory_mib, cpus = max(self.memory_mib, size.total_memory_mib), max(self.cpus, size.total_cpus)
         if self.pool and cpus > self.cpus:
             raise AllocatorUnusable(f"allocator: expected a cpu_pool of {cpus} CPUs, got {self.cpus}: choose more")
-        text = re.sub(r"(?m)^\s*memory_mib:.*$", f"memory_mib: {memory_mib}", self.text)
-        text = re.sub(r"(?m)^\s*cpu_count:.*$", f"cpu_count: {cpus}", text)
+        text = re.sub(r"(?m)^[ \t]*memory_mib:.*$", f"memory_mib: {memory_mib}", self.text)
+        text = re.sub(r"(?m)^[ \t]*cpu_count:.*$", f"cpu_count: {cpus}", text)
         return replace(self, text=text, memory_mib=memory_mib, cpus=cpus)
 
     def difference(self, other: "Allocator", path: Path) -> str:
@@ -75,19 +75,23 @@ class Allocator:
         return "".join(unified_diff(old, new, str(path), str(path)))
 
     def write(self, path: Path) -> None:
-        """Replace the file in one step. Raises OSError."""
+        """Replace the file in one step, where a link to it leads. Raises OSError."""
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         put(path, self.text.encode())
 
 
 def _values(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    *lines, rest = lines
     if "---" not in lines:
-        raise AllocatorUnusable("allocator: expected a line ---, after which the service begins to read")
+        raise AllocatorUnusable("allocator: expected a line ---, after which the service begins to read, got none")
+    if rest:
+        raise AllocatorUnusable("allocator: expected a newline after the last line, got none: the service skips it")
     seen: set[str] = set()
     for number, line in enumerate(lines, 1):
-        if line.strip().startswith("#") or number <= lines.index("---") + 1:
+        if line.lstrip(" \t").startswith("#") or number <= lines.index("---") + 1:
             continue
-        match = _LINE.fullmatch(line.strip())
+        match = _LINE.fullmatch(line.strip(" \t"))
         if match is None or match[1] in seen:
             raise AllocatorUnusable(
                 f"allocator: expected one line each of memory_mib and cpu_count or cpu_pool, got line {number}"

@@ -68,7 +68,10 @@ class StateFolder:
         except FileNotFoundError:
             return None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise StateUnusable(f"{self._record}: expected what a supervisor writes, got something else") from None
+            raise StateUnusable(
+                f"{self._record}: expected what a supervisor writes, got something else: "
+                "end what still runs (nitro-cli describe-enclaves), then remove it"
+            ) from None
 
     def write(self, standing: Standing) -> None:
         """Replace what it says, in one step."""

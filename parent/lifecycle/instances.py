@@ -1,7 +1,8 @@
-"""vCPUs and memory of common instance types, as AWS lists them, for planning without the instance at hand.
+"""vCPUs and memory of common instance types, for planning without the instance at hand.
 
-Amazon EC2 Instance Types guide, "Specifications for Amazon EC2 general purpose / compute optimized / memory optimized
-instances": within a family memory grows with the vCPUs. Sizes below xlarge have no room for an enclave of two vCPUs.
+A rule for these families and no copy of AWS's list, which the Amazon EC2 Instance Types Guide has: memory grows with
+the vCPUs, and a vCPU is a thread on Intel's processors and a core on Graviton. What an instance says of itself (lscpu,
+/proc/meminfo) goes before it. Sizes below xlarge have no room for an enclave of two vCPUs.
 """
 
 import re

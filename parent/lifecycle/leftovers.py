@@ -12,10 +12,8 @@ def end_leftovers(folder: StateFolder, lasting: Mapping[str, Launcher]) -> list[
     `lasting` has the launchers, by name, whose enclaves outlive the process that started them.
     """
     standing = folder.read()
-    if standing is None:
-        return []
-    launcher = lasting.get(standing.launcher)
-    ids = [] if launcher is None else [each.enclave_id for each in standing.enclaves if each.enclave_id]
+    launcher = lasting.get(standing.launcher) if standing else None
+    ids = [each.enclave_id for each in standing.enclaves if each.enclave_id] if standing and launcher else []
     for enclave_id in ids:
         if launcher is not None:
             launcher.terminate(enclave_id)

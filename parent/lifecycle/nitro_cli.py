@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ API_PORT, CONTROL_PORT, LOG_PORT = 7001, 7002, 7003
 _TIMEOUT_S = 600.0
 """nitro-cli itself waits minutes for the heartbeat of a large image."""
 _MAX_ANSWER_BYTES = 1 << 20
+_UNKNOWN = "nitro-cli describe-enclaves says what runs"
 
 
 class _Started(msgspec.Struct, rename="pascal"):
@@ -43,12 +45,20 @@ class NitroCLI:
     name = "nitro"
 
     def start(self, order: Order) -> Launched:
-        """`nitro-cli run-enclave`, which returns when the enclave's init has sent its heartbeat."""
+        """`nitro-cli run-enclave`, which returns when the enclave's init has sent its heartbeat.
+
+        One that nitro-cli started without saying so in its way, or in time, is ended.
+        """
         if order.image is None:
             raise LaunchFailed("expected an EIF, got none")
+        before = self._described()
         arguments = ("--eif-path", str(order.image.path), "--cpu-count", str(order.cpus), "--memory")
         named = (str(order.memory_mib), "--enclave-cid", str(order.cid), "--enclave-name", f"strongroom-{order.number}")
-        started = _answer(_Started, "run-enclave", *arguments, *named)
+        try:
+            started = _answer(_Started, "run-enclave", *arguments, *named)
+        except LaunchFailed:
+            self._end_started(before, order.cid)
+            raise
         ports = (VsockAddress(started.enclave_cid, port) for port in (API_PORT, CONTROL_PORT, LOG_PORT))
         return Launched(started.enclave_id, started.process_id, started.enclave_cid, order.image.pcr0, *ports)
 
@@ -69,6 +79,14 @@ class NitroCLI:
         """None: only a debug enclave has one."""
         return []
 
+    def _end_started(self, before: list[_Described], cid: int) -> None:
+        """End what has come up since under that CID, if nitro-cli says that anything has."""
+        known = {each.enclave_id for each in before}
+        with suppress(LaunchFailed):  # why it did not start says more
+            for each in self._described():
+                if each.enclave_cid == cid and each.enclave_id not in known:
+                    self.terminate(each.enclave_id)
+
     def _described(self) -> list[_Described]:
         return _answer(list[_Described], "describe-enclaves")
 
@@ -80,7 +98,9 @@ def _answer(form: type[Parsed], command: str, *arguments: str) -> Parsed:
     try:
         return msgspec.json.decode(done.stdout[:_MAX_ANSWER_BYTES], type=form)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise LaunchFailed(f"nitro-cli {command}: expected the JSON of nitro-cli 1.x, got something else") from None
+        raise LaunchFailed(
+            f"nitro-cli {command}: expected the JSON of nitro-cli 1.x, got something else; {_UNKNOWN}"
+        ) from None
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
@@ -89,6 +109,16 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
             "expected nitro-cli, which is not installed: on the parent instance, dnf install aws-nitro-enclaves-cli"
         )
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False)
+        # In a process group of its own: Ctrl-C is for the supervisor, which waits for the start and ends it in order.
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+            process_group=0,
+        )
     except subprocess.TimeoutExpired:
-        raise LaunchFailed(f"nitro-cli {command[1]}: expected an end within {_TIMEOUT_S:.0f} s, got none") from None
+        raise LaunchFailed(
+            f"nitro-cli {command[1]}: expected an end within {_TIMEOUT_S:.0f} s, got none; {_UNKNOWN}"
+        ) from None

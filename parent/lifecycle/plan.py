@@ -113,7 +113,7 @@ def _memory_left(size: Size, instance: Instance) -> str:
     free_mib = instance.memory_mib - _PARENT_MIB
     if size.total_memory_mib > free_mib:
         raise DoesNotFit(
-            f"memory: expected at most {free_mib} MiB for enclaves (the instance's {instance.memory_mib}, "
+            f"memory: expected at most {max(free_mib, 0)} MiB for enclaves (the instance's {instance.memory_mib}, "
             f"less {_PARENT_MIB} that the parent keeps), got {asked} = {size.total_memory_mib} MiB"
         )
     kept_mib = instance.memory_mib - size.total_memory_mib

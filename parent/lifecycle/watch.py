@@ -44,6 +44,7 @@ class Watch:
         self._order, self._terms, self._backoff = order, terms, backoff or Backoff()
         self._ever_ready = False
         self._ready_since_s: float | None = None
+        self._last_lines: list[str] = []
 
     async def run(self) -> None:
         """Start it, and again whenever it ends; return when it ended too often. Cancelled, it leaves nothing running.
@@ -64,7 +65,7 @@ class Watch:
 
     def stopped(self) -> None:
         """Note that the operator ended it."""
-        self.record.end("stopped", [])
+        self.record.end("stopped", self._last_lines)
         self._turn_to(State.STOPPED)
 
     def _ready_s(self) -> float:
@@ -73,21 +74,21 @@ class Watch:
     async def _life(self) -> str:
         """From a start to its end; how it ended."""
         started: list[Launched] = []
-        self._ready_since_s = None
+        self._ready_since_s, self._last_lines = None, []
         self._turn_to(State.STARTING)
         try:
-            ending, lines = await self._lived(started)
+            ending = await self._lived(started)
         except (LifecycleError, AttestationError, OSError) as error:
             if not self._ever_ready:
                 raise
-            ending, lines = str(error), []
+            ending = str(error)
         finally:
             for launched in started:
                 await in_thread(partial(_end, self._terms.launcher, launched.enclave_id))
-        self.record.end(ending, lines)
+        self.record.end(ending, self._last_lines)
         return ending
 
-    async def _lived(self, started: list[Launched]) -> tuple[str, list[str]]:
+    async def _lived(self, started: list[Launched]) -> str:
         async with self._terms.turn:
             await asyncio.sleep(_TURN_S)  # if the one before was refused, the supervisor cancels this one here
             # In a thread that is waited for, also when cancelled: what was started is then known, and ended.
@@ -96,8 +97,12 @@ class Watch:
         self.record.begin(launched, now_ms())
         self._turn_to(State.BOOTING)
         async with observing(launched, self._terms.trust) as observer:
-            ending = await self._observed(launched, observer)
-            return ending, observer.tail.lines or self._terms.launcher.console(launched)
+            try:
+                ending = await self._observed(launched, observer)
+            finally:  # also of one that the operator stops
+                self._last_lines = observer.tail.lines
+            self._last_lines = self._last_lines or self._terms.launcher.console(launched)
+            return ending
 
     async def _observed(self, launched: Launched, observer: Observer) -> str:
         began_s = time.monotonic()

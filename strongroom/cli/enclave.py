@@ -1,5 +1,6 @@
 """`strongroom enclave`: enclaves from their plan to their end, whatever launches them."""
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +77,7 @@ def logs(number: int, follow: bool, state: Path, as_json: bool) -> None:
     if record.log is not None:
         return print_log(record.log, follow=follow, as_json=as_json)
     for line in record.last_lines:
-        click.echo(line if as_json else readable_line(line))
+        click.echo(_as_json(line) if as_json else readable_line(line))
     click.echo(f"it does not run: {escaped(record.ending or record.state)}", err=True)
     return None
 
@@ -96,12 +97,12 @@ def stop(number: int | None, state: Path, as_json: bool) -> None:
     from parent.lifecycle.errands import Errand, ask
     from parent.lifecycle.leftovers import end_leftovers
 
-    folder, standing = standing_of(state)
-    if folder.supervised:
+    folder = standing_of(state)[0]
+    if _takes_errands(folder):
         ask(folder.errands, Errand("stop", number))
         if number is None:
             _wait_released(folder)
-    elif standing is not None:
+    elif folder.read() is not None:
         if number is not None:
             raise CommandFailed("nothing-runs", "its supervisor is gone: without a number, stop ends all that it left")
         with folder.held():
@@ -115,10 +116,10 @@ def stop(number: int | None, state: Path, as_json: bool) -> None:
 
 @enclave.command()
 @click.argument("number", type=_NUMBER, required=False)
-@click.option("--ready-timeout", "patience_s", type=click.FloatRange(1, 86_400), default=300.0, show_default=True)
+@click.option("--ready-timeout", "patience_s", type=click.IntRange(1, 86_400), default=300, show_default=True)
 @state_option
 @json_option
-def restart(number: int | None, patience_s: float, state: Path, as_json: bool) -> None:
+def restart(number: int | None, patience_s: int, state: Path, as_json: bool) -> None:
     """End enclave NUMBER, or one after the other, and start it as it was started; done when it has proved itself.
 
     The image file is read anew: a new one gets its chance here, if the policy lists it.
@@ -128,8 +129,10 @@ def restart(number: int | None, patience_s: float, state: Path, as_json: bool) -
     """
     from parent.lifecycle.errands import Errand, ask
 
-    folder, standing = standing_of(state)
-    if standing is None or not folder.supervised:
+    folder = standing_of(state)[0]
+    taken = _takes_errands(folder)
+    standing = folder.read()
+    if standing is None or not taken:
         raise CommandFailed("nothing-runs", f"{folder.path}: expected a supervisor, got none: strongroom enclave run")
     ask(folder.errands, Errand("restart", number))
     numbers = [number] if number is not None else [record.number for record in standing.enclaves]
@@ -138,6 +141,28 @@ def restart(number: int | None, patience_s: float, state: Path, as_json: bool) -
         print_json({"restarted": numbers, "enclaves": [msgspec.to_builtins(record) for record in records]})
     else:
         print_table([(f"enclave {record.number}", said_of(record)) for record in records])
+
+
+def _as_json(line: str) -> str:
+    """A line of a log as it is; of a console, which has no form, as the member of an object."""
+    try:
+        return line if isinstance(json.loads(line), dict) else json.dumps({"line": line})
+    except (ValueError, RecursionError):
+        return json.dumps({"line": line})
+
+
+def _takes_errands(folder: "StateFolder") -> bool:
+    """Whether a supervisor does; one that is starting, or ending, is waited for. Raises CommandFailed."""
+    deadline_s = time.monotonic() + _END_S
+    while folder.supervised:
+        if folder.errands.path.exists():
+            return True
+        if time.monotonic() > deadline_s:
+            raise CommandFailed(
+                "not-started", f"expected the supervisor to start or end within {_END_S:.0f} s; see its output"
+            )
+        time.sleep(_LOOK_S)
+    return False
 
 
 def _wait_ready(state: Path, number: int, patience_s: float) -> "Record":

@@ -39,7 +39,8 @@ def plan(
     Without --configuration the models are all loaded at once; with it they take turns in its model_memory_mib. Nothing
     is started or written. The estimate of a model is the enclave's own (docs/boot.md).
 
-    Exit 0 it fits, 1 it does not, with the line that does not, or the EIF is not sound; 2 wrong usage.
+    Exit 0 it fits, 1 it does not, with the line that does not, or the EIF is not sound or the type not known; 2 wrong
+    usage.
 
     \b
     Examples:

@@ -1,14 +1,12 @@
 """`strongroom enclave run`: start enclaves, keep them running, until interrupted or told to stop."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from strongroom.cli.enclave_sizing import FILE, eif_option, needs_of, sizing_options
-from strongroom.cli.enclave_state import lasting_launchers, state_option
+from strongroom.cli.enclave_state import held_folder, state_option
 from strongroom.cli.failures import CommandFailed
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.supervising import supervise
@@ -23,8 +21,8 @@ _ALLOCATOR_FILE = Path("/etc/nitro_enclaves/allocator.yaml")
 patience_option = click.option(
     "--ready-timeout",
     "patience_s",
-    type=click.FloatRange(min=1, max=86_400),
-    default=300.0,
+    type=click.IntRange(1, 86_400),
+    default=300,
     show_default=True,
     help="Seconds until each must have proved itself.",
 )
@@ -61,7 +59,7 @@ def nitro(
     policy: Path,
     first_cid: int,
     allocator: Path,
-    patience_s: float,
+    patience_s: int,
     state: Path,
     as_json: bool,
 ) -> None:
@@ -95,23 +93,10 @@ def nitro(
     def order_of(number: int) -> Order:
         return Order(number, first_cid + number - 1, sized.cpus, sized.memory_mib, Image.check(eif))
 
-    with _held(state) as folder:
+    with held_folder(state) as folder:
         _require_reserved(sized, allocator)
         orders = Orders(range(1, enclaves + 1), order_of, NitroCLI(), _trust(policy), patience_s)
         supervise(folder, orders, as_json=as_json, ready=lambda: _say_ready(folder, as_json))
-
-
-@contextmanager
-def _held(state: Path) -> "Iterator[StateFolder]":
-    """The state folder, after what a supervisor that was killed left running has been ended."""
-    from parent.lifecycle.folder import StateFolder
-    from parent.lifecycle.leftovers import end_leftovers
-
-    folder = StateFolder(state)
-    with folder.held():
-        for enclave_id in end_leftovers(folder, lasting_launchers()):
-            click.echo(f"  ended {enclave_id}, which a supervisor that is gone had left", err=True)
-        yield folder
 
 
 def _require_reserved(sized: "Size", path: Path) -> None:

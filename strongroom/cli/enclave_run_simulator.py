@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strongroom.cli.enclave_sizing import FOLDER, eif_option, enclaves_option
+from strongroom.cli.enclave_state import held_folder
 from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import CommandFailed
 from strongroom.cli.output import json_option, print_json, print_table
@@ -107,17 +108,15 @@ def _serve(
     audit_log: Path | None,
     as_json: bool,
 ) -> None:
-    from parent.lifecycle.folder import StateFolder
     from strongroom.simulator.appliance import Appliance
     from strongroom.simulator.part import PartFailed
     from strongroom.simulator.state import held
 
     end_in_order()
-    folder = StateFolder(state)
     try:
         with (
             held(state),
-            folder.held(),
+            held_folder(state) as folder,
             Appliance(
                 state, packages, _say, enclaves=enclaves, form=form, supervised=True, audit_log=audit_log
             ) as appliance,

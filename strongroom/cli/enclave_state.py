@@ -1,6 +1,7 @@
 """The state folder of running enclaves, as the commands beside `run` find it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,22 @@ def lasting_launchers() -> "Mapping[str, Launcher]":
     from parent.lifecycle.nitro_cli import NitroCLI
 
     return {NitroCLI.name: NitroCLI()}
+
+
+@contextmanager
+def held_folder(state: Path) -> "Iterator[StateFolder]":
+    """The state folder, held, after what a supervisor that was killed left running has been ended.
+
+    Nothing that one said is left, for `status` would say it of enclaves that are not yet started.
+    """
+    from parent.lifecycle.folder import StateFolder
+    from parent.lifecycle.leftovers import end_leftovers
+
+    folder, launchers = StateFolder(state), lasting_launchers()
+    with folder.held():
+        for enclave_id in end_leftovers(folder, launchers):
+            click.echo(f"  ended {enclave_id}, which a supervisor that is gone had left", err=True)
+        yield folder
 
 
 def standing_of(state: Path) -> "tuple[StateFolder, Standing | None]":

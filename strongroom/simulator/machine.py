@@ -35,7 +35,8 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Boot, tell of the heartbeat and of the open control port, wait for the end; the exit code is QEMU's, 1 else."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     hardware, parent = Hardware(arguments.memory_mib, arguments.cpus), Parent(arguments.parent_role)
     try:
         with Machine(

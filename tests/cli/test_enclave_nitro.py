@@ -66,7 +66,7 @@ def test_a_refusal_of_nitro_cli_is_one_line_and_leaves_nothing(kept: Path, tmp_p
     error = json.loads(last)["error"]
     assert (error["code"], error["reason"]) == ("launch-failed", "E27")
     assert "raise memory_mib" in error["message"]
-    assert calls(kept) == ["run-enclave"]
+    assert calls(kept) == ["describe-enclaves", "run-enclave", "describe-enclaves"]
     assert StateFolder(tmp_path / "state").read() is None
 
 
@@ -81,13 +81,13 @@ def test_what_is_not_reserved_is_shown_and_written_and_starts_nothing(kept: Path
     assert calls(kept) == []
     again = invoked(*run(tmp_path, eif(tmp_path), "--enclaves=2", "--cpus=4"))
     assert "no heartbeat on port 9000" in again.stderr.decode().splitlines()[-1]
-    assert calls(kept) == ["run-enclave"]
+    assert calls(kept) == ["describe-enclaves", "run-enclave", "describe-enclaves"]
 
 
 def test_the_sum_is_asked_for_when_no_memory_is_given(kept: Path, tmp_path: Path) -> None:
     without = [word for word in run(tmp_path, eif(tmp_path)) if word not in ("--memory-mib", "512")]
     invoked(*without)
-    [call] = (kept / "calls").read_text().splitlines()
+    [call] = [line for line in (kept / "calls").read_text().splitlines() if line.startswith("run-enclave")]
     # 1 EIF, 1 unpacked, 3072 models, 80 bodies, 512, and one part in 64
     assert "--memory 3724 " in call
 
@@ -119,7 +119,9 @@ def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(kept: Path, t
     script.write_text(script.read_text().replace('if command == "run-enclave":', refusing))
     done = invoked(*run(tmp_path, eif(tmp_path)))
     assert f"ended {enclave_id}, which a supervisor that is gone had left" in done.stderr.decode()
-    assert calls(kept) == ["run-enclave", "describe-enclaves", "terminate-enclave", "run-enclave"]
+    assert [each for each in calls(kept) if each != "describe-enclaves"] == [
+        "run-enclave", "terminate-enclave", "run-enclave",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["policy.toml", "allocator.yaml"])

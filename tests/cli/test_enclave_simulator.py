@@ -12,6 +12,9 @@ import pytest
 
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.policy_file import load_policy
+from parent.lifecycle.folder import StateFolder
+from parent.lifecycle.record import Record, Standing, State
+from strongroom.cli.enclave_state import held_folder
 from strongroom.client import Client
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_tensor
 from strongroom.simulator.image import image_pcrs
@@ -116,8 +119,35 @@ def test_a_supervisor_that_is_killed_leaves_a_stale_record_and_no_process(packag
     code, said = status(state)
     assert (code, said["supervised"], len(said["enclaves"])) == (1, False, 1)
     assert b"supervisor is GONE" in strongroom("enclave", "status", "--state", state).stdout
-    assert strongroom("enclave", "stop", "--state", state).returncode == 0
+    with held_folder(state) as folder:  # what one said last would pass for the next one's word
+        assert folder.read() is None
     assert status(state)[1]["enclaves"] == []
+
+
+def test_what_stands_of_another_launcher_is_ended_or_refused(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    folder = StateFolder(tmp_path / "state")
+    folder.path.mkdir()
+    left = Standing("nitro", 4711, [Record(1, State.READY, enclave_id="i-0-enc1")])
+    folder.write(left)
+    done = invoked("enclave", "run", "simulator", package, "--state", folder.path)
+    assert "expected nitro-cli, which is not installed" in failed(done, 1)
+    assert folder.read() == left
+
+
+def test_what_a_console_said_is_json_too(tmp_path: Path) -> None:
+    lines = ['{"event": "ended"}', "Kernel panic - not syncing", "[1]"]
+    record = Record(1, State.WAITING, ending="exit code 1", last_lines=lines)
+    StateFolder(tmp_path).write(Standing("qemu", 4711, [record]))
+    done = invoked("enclave", "logs", "--state", tmp_path, "--json")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert said == [{"event": "ended"}, {"line": lines[1]}, {"line": "[1]"}]
+
+
+def test_patience_is_a_number_of_seconds(tmp_path: Path) -> None:
+    failed(invoked("enclave", "restart", "--ready-timeout", "nan", "--state", tmp_path))
 
 
 def test_a_folder_in_use_is_refused_before_anything_is_written_there(package: Path, tmp_path: Path) -> None:

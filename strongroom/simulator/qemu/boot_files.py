@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from attestation.eif.errors import EIFError
 from attestation.eif.layout import SectionType, Slot
 from attestation.eif.reader import EIF
 
@@ -30,11 +31,23 @@ def extract(eif_path: Path, folder: Path, name: str) -> BootFiles:
     with eif_path.open("rb") as stream:
         eif = EIF.from_stream(stream)
         eif.require_sound()
-        kernel, ramdisk = folder / f"{name}.kernel", folder / f"{name}.ramdisk"
-        for path, kind in ((kernel, SectionType.KERNEL), (ramdisk, SectionType.RAMDISK)):
-            with path.open("wb") as part:
-                part.writelines(_contents(stream, eif, kind))
-        return BootFiles(kernel, ramdisk, b"".join(_contents(stream, eif, SectionType.CMDLINE)).decode())
+        files = BootFiles(folder / f"{name}.kernel", folder / f"{name}.ramdisk", _command_line(stream, eif))
+        try:
+            for path, kind in ((files.kernel, SectionType.KERNEL), (files.ramdisk, SectionType.RAMDISK)):
+                with path.open("wb") as part:
+                    part.writelines(_contents(stream, eif, kind))
+        except OSError:  # a full disk, most likely
+            files.remove()
+            raise
+        return files
+
+
+def _command_line(stream: BinaryIO, eif: EIF) -> str:
+    octets = b"".join(_contents(stream, eif, SectionType.CMDLINE))
+    if not octets.isascii() or b"\0" in octets:
+        at = eif.header.slots[eif.sections.index(SectionType.CMDLINE)].data_offset
+        raise EIFError("a command line of ASCII without zeros", "other bytes", at)
+    return octets.decode()
 
 
 def _contents(stream: BinaryIO, eif: EIF, kind: SectionType) -> Iterator[bytes]:

@@ -7,8 +7,8 @@ import socket
 import threading
 from contextlib import suppress
 
+from strongroom.simulator.sockets import listen_at
 from strongroom.transport.addresses import VsockUnixAddress
-from strongroom.transport.sockets import listen
 
 PORT = 9000
 _BYTE = b"\xb7"
@@ -21,7 +21,7 @@ class Heartbeat:
     def __init__(self, port: VsockUnixAddress) -> None:
         """Raises OSError."""
         self.came = threading.Event()
-        self._listener = listen(port)
+        self._listener = listen_at(port.host_port.path)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

@@ -13,6 +13,7 @@ from enclave.server import PROXY_PORT
 from strongroom.simulator.part import Part, PartFailed
 from strongroom.simulator.qemu.boot_files import BootFiles, extract
 from strongroom.simulator.qemu.command import Hardware, qemu_command, require_qemu
+from strongroom.simulator.qemu.console import last_lines
 from strongroom.simulator.qemu.heartbeat import PORT as HEARTBEAT_PORT
 from strongroom.simulator.qemu.heartbeat import Heartbeat
 from strongroom.simulator.signals import signals_deferred
@@ -24,7 +25,6 @@ _START_S = 20.0
 _POLL_S = 0.05
 _END_S = 3.0
 _FIRST_CID = 16
-_CONSOLE_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class Machine:
     def wait_heartbeat(self, timeout_s: float) -> None:
         """Wait until the image's first process has said that it lives."""
         self.wait("heartbeat", lambda: self._heartbeat is not None and self._heartbeat.came.is_set(), timeout_s)
+        if self._files is not None:  # in the machine's memory by now; the next boot may find none left over
+            self._files.remove()
 
     def wait_port(self, number: int, timeout_s: float) -> None:
         """Wait until the application listens on a port."""
@@ -115,18 +117,17 @@ class Machine:
     def failure(self, what: str) -> PartFailed:
         """An error of one line that quotes the console's last ones."""
         self._let_end()
-        tail = self.console.read_text(errors="replace").splitlines() if self.console.exists() else []
-        shown = [line for line in tail if line.strip()][-_CONSOLE_LINES:]
         code = self._qemu.poll() if self._qemu else None
         gone = [str(part.failure("ended")) for part in self._parts if part.process.poll()]
-        return PartFailed(" | ".join([f"machine {what} (exit code {code})", *gone, *(line.strip() for line in shown)]))
+        return PartFailed(" | ".join([f"machine {what} (exit code {code})", *gone, *last_lines(self.console)]))
 
     def _start(self) -> None:
         require_qemu()
-        self._files = files = extract(self._eif, self._folder.resolve(), self._name("machine"))
         self._heartbeat = Heartbeat(self.port(HEARTBEAT_PORT))
+        vsock = self._start_vsock()  # which fails beside a machine of the same number, whose files stay whole
         _link(self.port(PROXY_PORT).host_port.path, "proxy.sock")
-        command = qemu_command(files, self._hardware, vsock=self._start_vsock(), nsm=self._start_nsm())
+        self._files = files = extract(self._eif, self._folder.resolve(), self._name("machine"))
+        command = qemu_command(files, self._hardware, vsock=vsock, nsm=self._start_nsm())
         with self.console.open("wb") as console, signals_deferred():
             self._qemu = subprocess.Popen(
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT

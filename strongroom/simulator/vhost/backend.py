@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from strongroom.simulator.vhost import messages
@@ -89,7 +90,8 @@ class Backend:
         if answer is None and message.needs_reply:
             answer = messages.number_payload(0)
         if answer is not None:
-            self._connection.sendall(message.reply(answer))
+            with suppress(ConnectionError):  # it is gone, and the next message says so
+                self._connection.sendall(message.reply(answer))
 
     def _set_features(self, message: Message) -> None:
         self._features = message.number()

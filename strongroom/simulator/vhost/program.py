@@ -6,17 +6,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 from strongroom.process import emit
+from strongroom.simulator.sockets import listen_at
 from strongroom.simulator.vhost.backend import Backend, Device
 from strongroom.simulator.vhost.errors import DeviceFault
 from strongroom.simulator.vhost.loop import READ, Loop
-from strongroom.transport.addresses import UnixAddress
-from strongroom.transport.sockets import listen
 
 
 def run(path: Path, device: Callable[[Loop], Device]) -> int:
-    """Serve the first front end that connects to `path`; the exit code: 0 at its end, 1 for a fault of either side."""
+    """Serve the first front end that connects to `path`; the exit code: 0 at its end, 1 for a fault, of either side's
+    or of this machine's, which is one line.
+    """
+    try:
+        _serve(path, device)
+    except (DeviceFault, OSError) as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _serve(path: Path, device: Callable[[Loop], Device]) -> None:
     loop = Loop()
-    listener = listen(UnixAddress(path))
+    listener = listen_at(path)
     backends: list[Backend] = []
 
     def accept(_: int) -> None:
@@ -26,12 +36,7 @@ def run(path: Path, device: Callable[[Loop], Device]) -> int:
     served = device(loop)
     loop.watch(listener.fileno(), READ, accept)
     emit("listening", socket=str(path))
-    try:
-        loop.run()
-    except DeviceFault as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return 1
-    return 0
+    loop.run()
 
 
 def _accepted(listener: socket.socket) -> socket.socket:

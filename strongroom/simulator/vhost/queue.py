@@ -45,6 +45,7 @@ class Virtqueue:
         used = memory.at_user(addresses.used, 4 + _USED.size * size)
         self._used_index, self._used = used[:4].cast("H"), used[4:]
         self._taken, self._given = base % _WRAP, self._used_index[1]
+        self._held = 0
         self._unsignalled = False
 
     @property
@@ -59,19 +60,24 @@ class Virtqueue:
             raise GuestFault(f"queue: expected at most {self._size} available chains, got {waiting}")
         if not waiting:
             return None
+        if self._held >= self._size:  # a driver that offers again what it has not got back
+            raise GuestFault(f"queue: expected at most {self._size} chains that are not given back, got another")
         chain = self._chain(self._available[2 + self._taken % self._size])
         self._taken = (self._taken + 1) % _WRAP
+        self._held += 1
         return chain
 
     def put_back(self) -> None:
         """Make the chain that was popped last the next one again."""
         self._taken = (self._taken - 1) % _WRAP
+        self._held -= 1
 
     def push(self, chain: Chain, written: int) -> None:
         """Give a chain back with `written` bytes in it."""
         _USED.pack_into(self._used, self._given % self._size * _USED.size, chain.head, written)
         self._given = (self._given + 1) % _WRAP
         self._used_index[1] = self._given
+        self._held -= 1
         self._unsignalled = True
 
     def signal(self) -> None:

@@ -50,6 +50,11 @@ def test_a_pool_is_counted_and_left_alone() -> None:
         "---\nmemory_mib: 512\ncpu_pool: 9-6\n",
         "---\nmemory_mib: 512\ncpu_pool: 1,,2\n",
         "---\nmemory_mib: 512\ncpu_count: 2\nother: 1\n",
+        "---\nmemory_mib: 512\ncpu_count: 2",
+        "---\r\nmemory_mib: 512\r\ncpu_count: 2\r\n",
+        "---\nmemory_mib: 512\r\ncpu_count: 2\n",
+        "---\n# a\u2028memory_mib: 512\ncpu_count: 2\n",
+        "---\nmemory_mib: 512\ncpu_pool: " + ",".join(["0-9999"] * 1000) + "\n",
     ],
 )
 def test_what_the_service_would_not_take(text: str) -> None:
@@ -84,3 +89,12 @@ def test_a_file_that_is_none(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(data)
     with pytest.raises(AllocatorUnusable):
         Allocator.read(tmp_path / "a")
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    kept, path = tmp_path / "kept", tmp_path / "allocator.yaml"
+    kept.write_text(SHIPPED)
+    path.symlink_to(kept)
+    Allocator.read(path).raised_to(TWO_GIB).write(path)
+    assert path.is_symlink()
+    assert Allocator.read(kept).suffices(TWO_GIB)

@@ -1,10 +1,13 @@
 """nitro-cli by contract: the arguments that it takes, the JSON that it answers, the errors that it ends with."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from parent.lifecycle import nitro_cli as nitro_cli_module
 from parent.lifecycle import nitro_errors
 from parent.lifecycle.errors import LauncherMissing, LaunchFailed
 from parent.lifecycle.launcher import Launched
@@ -22,6 +25,7 @@ def test_a_life(kept: Path, tmp_path: Path) -> None:
     assert asked.image is not None
     launched = launcher.start(asked)
     assert (kept / "calls").read_text().split() == [
+        "describe-enclaves",
         "run-enclave",
         *("--eif-path", str(asked.image.path), "--cpu-count", "2", "--memory", "512"),
         *("--enclave-cid", "17", "--enclave-name", "strongroom-2"),
@@ -90,6 +94,20 @@ def test_answers_that_are_none(kept: Path, answer: str, tmp_path: Path) -> None:
         NitroCLI().start(order(tmp_path))
 
 
+def test_one_that_was_started_without_its_answer_is_ended(kept: Path, tmp_path: Path) -> None:
+    other = NitroCLI().start(order(tmp_path, 1))
+    script = tmp_path / "programs" / "nitro-cli"
+    script.rename(script.with_name("real"))
+    script.write_text(
+        f'#!/bin/sh\n[ "$1" = run-enclave ] && {{ {script.with_name("real")} "$@" >/dev/null; exit 0; }}\n'
+        f'exec {script.with_name("real")} "$@"\n'
+    )
+    script.chmod(0o755)
+    with pytest.raises(LaunchFailed, match="expected the JSON of nitro-cli"):
+        NitroCLI().start(order(tmp_path, 2))
+    assert [each["EnclaveID"] for each in json.loads((kept / "running.json").read_text())] == [other.enclave_id]
+
+
 def test_more_members_than_known_are_fine(kept: Path, tmp_path: Path) -> None:
     launched = NitroCLI().start(order(tmp_path))
     described = json.loads((kept / "running.json").read_text())
@@ -109,3 +127,17 @@ def test_an_enclave_that_does_not_go(kept: Path, tmp_path: Path) -> None:
     script.write_text(script.read_text().replace('"Terminated": True', '"Terminated": False'))
     with pytest.raises(LaunchFailed, match=r"expected .* to be terminated"):
         NitroCLI().terminate(launched.enclave_id)
+
+
+def test_ctrl_c_does_not_reach_it(kept: Path, tmp_path: Path) -> None:
+    script = tmp_path / "programs" / "nitro-cli"
+    script.write_text(f"#!{sys.executable}\nimport os, sys\nsys.stderr.write(str(os.getpgrp()))\nsys.exit(1)\n")
+    done = nitro_cli_module._run(("nitro-cli", "describe-enclaves"))
+    assert int(done.stderr) != os.getpgrp()
+
+
+def test_one_that_does_not_end(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nitro_cli_module, "_TIMEOUT_S", 0.2)
+    (tmp_path / "programs" / "nitro-cli").write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(LaunchFailed, match=r"expected an end within .* describe-enclaves says what runs"):
+        NitroCLI().start(order(tmp_path))

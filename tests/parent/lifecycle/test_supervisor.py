@@ -289,6 +289,14 @@ async def test_stop_and_restart_of_one(launcher: FakeLauncher, tmp_path: Path) -
         assert launcher.running == {"1.3", "2.2"}
 
 
+async def test_what_one_said_before_it_was_stopped_is_kept(launcher: FakeLauncher, tmp_path: Path) -> None:
+    launcher.lines = ["a", "b"]
+    async with run(launcher, tmp_path, count=2) as running:
+        await running.until(lambda: running.readies == 1)
+        await asyncio.to_thread(ask, running.folder.errands, Errand("stop", 1))
+        assert (running.records()[0].ending, running.records()[0].last_lines) == ("stopped", ["a", "b"])
+
+
 async def test_the_only_one_can_be_restarted(launcher: FakeLauncher, tmp_path: Path) -> None:
     async with run(launcher, tmp_path) as running:
         for life in range(1, 6):
@@ -345,4 +353,6 @@ async def test_what_a_killed_supervisor_left_is_ended(launcher: FakeLauncher, tm
     launcher.terminated.clear()
     assert end_leftovers(running.folder, {"fake": launcher}) == ["1.0"]
     assert launcher.terminated == ["1.0"]
+    running.folder.errands.path.touch()
     assert end_leftovers(running.folder, {"fake": launcher}) == []
+    assert not running.folder.errands.path.exists()

@@ -12,13 +12,23 @@ import pytest
 
 from strongroom.simulator.part import PartFailed
 from strongroom.simulator.qemu.command import Hardware, ToolMissing
+from strongroom.simulator.qemu.heartbeat import PORT as HEARTBEAT_PORT
 from strongroom.simulator.qemu.machine import Machine, Parent
+from strongroom.transport.sockets import dial
 from tests.simulator.qemu.image import write_image
 
 HARDWARE, PARENT = Hardware(memory_mib=64, cpus=1), Parent("arn:aws:iam::000000000000:role/Parent")
 BOOTS = """#!/bin/sh
 echo "Linux version 0"
 exec sleep 60
+"""
+CONNECTS = f"""#!{sys.executable}
+import socket, time
+devices = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+for device, kind in zip(devices, ("vsock", "nsm")):
+    device.connect(f"{{kind}}-device.sock")
+print("Linux version 0", flush=True)
+time.sleep(60)
 """
 PANICS = """#!/bin/sh
 echo "Linux version 0"
@@ -101,15 +111,18 @@ def test_without_qemu_the_package_is_named(folder: Path, monkeypatch: pytest.Mon
 ARGUMENTS = ["--eif=image.eif", "--state=state", "--sockets=.", "--parent-role", PARENT.role_arn]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)]
+)
 def test_a_program_that_is_ended_leaves_nothing_running(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
 ) -> None:
     pretend(BOOTS, monkeypatch)
     with subprocess.Popen([sys.executable, "-m", "strongroom.simulator.machine", *ARGUMENTS]) as program:
         wait_until(lambda: Path("console.log").exists() and "Linux" in Path("console.log").read_text())
         assert len(processes_in(folder)) == 4
         program.send_signal(number)
+        assert program.wait(20) == code
     wait_until(lambda: processes_in(folder) == [])
 
 
@@ -128,3 +141,38 @@ def test_bad_arguments_are_one_line(folder: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: EIF: expected")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_second_machine_of_that_number_leaves_the_first_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(CONNECTS, monkeypatch)
+    with machine(folder) as first:
+        wait_until(lambda: "Linux" in Path("console.log").read_text())
+        kernel = Path("machine.kernel").stat()
+        (folder / "vsock.sock_9000").unlink()  # as far as the first one's heartbeat came, nobody listens there
+        with (
+            pytest.raises(PartFailed, match=r"vsock-device did not start .*in use: 'vsock-device\.sock'"),
+            machine(folder),
+        ):
+            pass
+        assert not first.ended
+        assert Path("machine.kernel").stat() == kernel
+
+
+def test_after_the_heartbeat_its_files_are_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are as large as the image, and no end of this process would leave them then."""
+    pretend(BOOTS, monkeypatch)
+    with machine(folder) as booted:
+        with dial(booted.port(HEARTBEAT_PORT).host_port, 5) as init:
+            init.sendall(b"\xb7")
+            booted.wait_heartbeat(10)
+        assert not list(folder.glob("machine.*"))
+
+
+def test_a_folder_with_too_long_a_name_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(BOOTS, monkeypatch)
+    long = folder / ("x" * 100)
+    long.mkdir()
+    started = Machine(folder / "image.eif", long, folder / "state", HARDWARE, PARENT)
+    with pytest.raises(OSError, match=r"too long: 'x+/vsock\.sock_9000'"), started:
+        pass
+    assert not list(long.glob("machine.*"))

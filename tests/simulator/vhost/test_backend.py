@@ -183,3 +183,9 @@ def test_a_queue_needs_memory_first(front: FrontEnd) -> None:
 def test_files_come_with_what_needs_them_alone(front: FrontEnd) -> None:
     with pytest.raises(ProtocolFault, match="GET_FEATURES: expected no file descriptor, got 1"):
         front.say(Request.GET_FEATURES, fds=(front.kick,))
+
+
+def test_a_front_end_that_does_not_wait_for_its_answer(front: FrontEnd) -> None:
+    front.connection.sendall(struct.pack("<III", Request.GET_FEATURES, 1, 0))
+    front.connection.close()
+    front.loop.run()  # comes to its end

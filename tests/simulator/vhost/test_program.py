@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from strongroom.transport.addresses import UnixAddress
+from strongroom.transport.sockets import listen
 from tests.simulator.qemu.image import write_image
+from tests.simulator.vhost.driver import MEMORY_BYTES, guest_memory
 
 VSOCK = ["strongroom.simulator.vhost.vsock", "--at=v", "--guest-cid=16"]
 NSM = ["strongroom.simulator.vhost.nsm", "--state=.", "--eif=image.eif", "--parent-instance=i-0123456789abcdef0"]
@@ -65,3 +68,25 @@ def test_another_role_is_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: ")
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["device", "v"])
+def test_a_socket_in_use_is_one_line(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", *VSOCK, "--socket=device"]
+    with listen(UnixAddress(tmp_path / name)):
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == f"error: [Errno 98] Address already in use: '{name}'\n"
+
+
+def test_a_file_that_nobody_can_wait_for_is_one_line(tmp_path: Path) -> None:
+    with program(tmp_path, *VSOCK) as (process, front), (tmp_path / "file").open("w") as file:
+        region = struct.pack("<QQQQ", 0, MEMORY_BYTES, 0, 0)
+        with guest_memory() as memory:
+            socket.send_fds(front, [struct.pack("<IIIII", 5, 1, 40, 1, 0) + region], [memory.fd])
+        front.sendall(struct.pack("<IIIII", 8, 1, 8, 0, 64))
+        front.sendall(struct.pack("<IIIIIQQQQ", 9, 1, 40, 0, 0, 0, 0x8000, 0x4000, 0))
+        socket.send_fds(front, [struct.pack("<IIIQ", 12, 1, 8, 0)], [file.fileno()])
+        _, error = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert error == "error: [Errno 1] Operation not permitted\n"

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from strongroom.simulator.sockets import listen_at
 from strongroom.simulator.vhost.loop import READ, Loop
-from strongroom.transport.addresses import UnixAddress
-from strongroom.transport.sockets import listen
 
 _MAX_LINE_BYTES = 32
 _MAX_WAITING = 64
@@ -29,7 +28,7 @@ class Greetings:
         """Raises OSError."""
         self._loop, self._connected = loop, connected
         self._waiting: dict[socket.socket, bytearray] = {}
-        self._listener = listen(UnixAddress(path))
+        self._listener = listen_at(path)
         self._listener.setblocking(False)
         loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
 

@@ -69,3 +69,13 @@ def test_what_waited_goes_with_its_queue(driver: Driver, device: NSMDevice, memo
     other.offer((), [ROOM_BYTES])
     device.serve(0)
     assert list(other.used()) == []
+
+
+def test_requests_without_a_room_end_the_device(driver: Driver, device: NSMDevice) -> None:
+    head = driver.offer([cbor2.dumps("GetRandom")])
+    for _ in range(63):
+        driver.make_available(head)
+    device.serve(0)
+    driver.make_available(head)
+    with pytest.raises(GuestFault, match="not given back"):
+        device.serve(0)
