@@ -40,7 +40,7 @@ def audited(pins: Sequence[Pin]) -> list[Vulnerability]:
         run = _run(lock)
     try:
         answer = _answer(run.stdout)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise NotAudited(_last_line(run.stderr)) from None
     found = [vulnerability for known in answer.values() for vulnerability in known]
     if run.returncode != bool(found):
@@ -55,8 +55,10 @@ def _run(lock: Path) -> subprocess.CompletedProcess[str]:
     command += [f"--cache-dir={lock.parent / 'cache'}", f"--requirement={lock}"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise ReleaseError("expected pip-audit on the PATH, found none; make audit installs it") from None
+    except UnicodeDecodeError:
+        raise NotAudited("expected text, got bytes that are none") from None
     except subprocess.TimeoutExpired:
         raise NotAudited(f"expected an end within {_DEADLINE_S:.0f} s, got none") from None
 

@@ -8,6 +8,7 @@ import click
 
 from strongroom.cli.eif_reading import EXISTING_FILE
 from strongroom.cli.failures import EXIT_FAILED
+from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.readable import pcr_rows
 
@@ -75,9 +76,9 @@ def reproduce(output: Path, record: Path | None, as_json: bool) -> int:
 
 
 def _read(record: Path | None) -> "Record | None":
-    from strongroom.image.record import Record
+    from strongroom.image.record import MAX_RECORD_BYTES, Record
 
-    return None if record is None else Record.from_bytes(record.read_bytes())
+    return None if record is None else Record.from_bytes(read_bounded(record, MAX_RECORD_BYTES))
 
 
 def _say(line: str) -> None:

@@ -110,7 +110,17 @@ def write_repository(folder: Path, archives: Path, packages: Sequence[Package], 
     with (folder / "Packages").open("w", encoding="utf-8") as index:
         for package in packages:
             path = require(archives, package)
+            control = control_of(path, package, programs)
             (folder / package.file).hardlink_to(path)
-            control = programs.run("dpkg-deb", "--field", path)
-            index.write(f"{control.rstrip()}\nFilename: ./{package.file}\n")
+            index.write(f"{control}\nFilename: ./{package.file}\n")
             index.write(f"Size: {path.stat().st_size}\nSHA256: {package.sha256}\n\n")
+
+
+def control_of(path: Path, package: Package, programs: Programs) -> str:
+    """What a .deb says of itself. Raises InputRefused unless the record calls it the same."""
+    control = programs.run("dpkg-deb", "--field", path).rstrip()
+    lines = control.splitlines()
+    for line in (f"Package: {package.name}", f"Version: {package.version}"):
+        if line not in lines:
+            raise InputRefused(f"{package.file}: expected {line!r} in it as recorded, got another package")
+    return control

@@ -13,14 +13,14 @@ from typing import Final
 
 from strongroom.image import wheels
 from strongroom.image.containers import Builder, BuiltImage
-from strongroom.image.debian import Apt, write_repository
+from strongroom.image.debian import Apt, control_of, write_repository
 from strongroom.image.errors import InputRefused
-from strongroom.image.folders import Folders
+from strongroom.image.folders import Folders, leave_log
 from strongroom.image.inspection import require_clean
 from strongroom.image.kernel_modules import KernelModules
 from strongroom.image.programs import Programs
 from strongroom.image.ramdisk import write_application
-from strongroom.image.record import Record, require
+from strongroom.image.record import Package, Record, require
 from strongroom.image.sizes import Size, sizes
 
 MODULES: Final = ("virtio_mmio", "vmw_vsock_virtio_transport", "nsm")
@@ -53,8 +53,24 @@ def build(
     `programs` runs the builders in its folder, which is `folders.work` if none is given.
     """
     require_checkout(folders.checkout)
+    with folders.held():
+        return build_held(folders, record, programs=programs, say=say)
+
+
+def build_held(folders: Folders, record: Record | None, *, programs: Programs | None, say: Say) -> LocalImage:
+    """As `build`, for a caller who holds the folders. However it ends, the gigabytes of the work are gone."""
     shutil.rmtree(folders.work, ignore_errors=True)
-    folders.work.mkdir(parents=True)
+    folders.work.mkdir()
+    try:
+        image = _build(folders, record, programs, say)
+    except BaseException:
+        leave_log(folders.work)
+        raise
+    shutil.rmtree(folders.work)
+    return image
+
+
+def _build(folders: Folders, record: Record | None, programs: Programs | None, say: Say) -> LocalImage:
     own = Programs(folders.work)
     record = _packages(folders, record, own, say)
     builder = _builder(folders, record, programs or own, own)
@@ -67,12 +83,12 @@ def build(
     init_folder = folders.checkout / "deploy" / "init"
     init = builder.build(init_folder / "Dockerfile", init_folder, base)
     say("putting the image together")
+    folders.eif.unlink(missing_ok=True)  # from now on the parts are others than its
     _keep_parts(folders, application, init)
-    _keep_kernel(folders, require(folders.debian, record.kernel), own)
+    _keep_kernel(folders, record.kernel, own)
     eif = folders.parts.assemble(folders.eif, folders.parts.modules(), "strongroom-local")
-    image = LocalImage(eif.pcrs, folders.eif.stat().st_size, sizes(application.rootfs), record)
-    shutil.rmtree(folders.work)
-    return image
+    folders.record.write_bytes(record.to_bytes())
+    return LocalImage(eif.pcrs, folders.eif.stat().st_size, sizes(application.rootfs), record)
 
 
 def require_checkout(checkout: Path) -> None:
@@ -87,7 +103,7 @@ def require_checkout(checkout: Path) -> None:
 
 
 def _packages(folders: Folders, record: Record | None, own: Programs, say: Say) -> Record:
-    """Resolve today's packages, or get those of the record; what is built from is written down either way."""
+    """Resolve today's packages, or get those of the record."""
     apt = Apt(folders.work / "apt", folders.debian, own)
     requirements = folders.checkout / "requirements" / "enclave.txt"
     if record is None:
@@ -99,7 +115,6 @@ def _packages(folders: Folders, record: Record | None, own: Programs, say: Say) 
         say(f"taking the packages of the record: {len(record.debian)} of Debian, {len(record.wheels)} wheels")
         apt.again(record.debian)
         wheels.again(requirements, folders.wheels, record.wheels, own)
-    folders.record.write_bytes(record.to_bytes())
     return record
 
 
@@ -129,9 +144,11 @@ def _keep_parts(folders: Folders, application: BuiltImage, init: BuiltImage) -> 
         write_application(file, application.rootfs, application.command, application.environment)
 
 
-def _keep_kernel(folders: Folders, package: Path, own: Programs) -> None:
+def _keep_kernel(folders: Folders, package: Package, own: Programs) -> None:
     tree = folders.work / "kernel"
-    own.run("dpkg-deb", "--extract", package, tree)
+    path = require(folders.debian, package)
+    control_of(path, package, own)
+    own.run("dpkg-deb", "--extract", path, tree)
     modules = next((tree / "usr" / "lib" / "modules").iterdir())
     shutil.copyfile(tree / "boot" / f"vmlinuz-{modules.name}", folders.parts.kernel)
     folders.parts.keep_modules(KernelModules(modules).in_order(MODULES), modules.name)

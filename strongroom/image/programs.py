@@ -1,15 +1,19 @@
 """Other people's programs that a build runs: found, logged, and told apart when they fail."""
 
 import os
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from strongroom.image.errors import ProgramFailed, ProgramMissing
 
 _PACKAGES = {"dpkg-deb": "dpkg", "apt-get": "apt", "apt-cache": "apt"}  # the others are called like their program
 _QUOTED_LINES = 5
+_GRACE_S = 10.0  # to remove what it has begun
 
 
 @dataclass(frozen=True)
@@ -31,21 +35,32 @@ class Programs:
             log.flush()
             begin = log.tell()
             try:
-                done = subprocess.run(
-                    arguments,
-                    cwd=working_folder or self.folder,
-                    env=self._environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    check=False,
-                )
+                with self._started(arguments, working_folder or self.folder, log) as process:
+                    answer, _ = process.communicate()
             except FileNotFoundError:
                 raise _missing(str(command[0])) from None
-            log.write(done.stdout)
-        if done.returncode:
-            raise self._failure(str(command[0]), done.returncode, begin)
-        return done.stdout.decode(errors="replace")
+            log.write(answer)
+        if process.returncode:
+            raise self._failure(str(command[0]), process.returncode, begin)
+        return answer.decode(errors="replace")
+
+    @contextmanager
+    def _started(self, arguments: list[str], folder: Path, log: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
+        """A process in a session of its own: whatever interrupts us, it ends with all that it has started."""
+        with subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            except BaseException:
+                _end(process)
+                raise
 
     @property
     def log(self) -> Path:
@@ -63,6 +78,15 @@ class Programs:
         if code == 127:  # the prefix found no such program
             return _missing(program)
         return ProgramFailed(f"{program} ended with exit code {code}; {self.log} has all of it: {said}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_GRACE_S)  # until all who write to its standard output have ended
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _missing(program: str) -> ProgramMissing:

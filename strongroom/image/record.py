@@ -1,18 +1,23 @@
 """The packages that an image was built from: what to keep beside it, and what another build starts from."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from strongroom.image.errors import InputRefused
 
-_SHA256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-_FILE = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+%~-]*$")]
-_NAME = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-_VERSION = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+:~!-]*$")]
+_SHA256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_FILE = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+%~-]*\Z")]
+_NAME = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*\Z")]
+_VERSION = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+:~!-]*\Z")]
 _KERNEL = "linux-image-"
+
+MAX_RECORD_BYTES: Final = 1 << 20
+"""Forty times what the image needs."""
 
 
 class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
@@ -34,9 +39,13 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def from_bytes(cls, data: bytes) -> "Record":
         """Read a file `packages.json`. Raises InputRefused."""
         try:
-            return msgspec.json.decode(data, type=cls)
+            record = msgspec.json.decode(data, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputRefused(f"record of packages: expected JSON as make eif-local writes it: {error}") from None
+        _ = record.kernel
+        for packages in (record.debian, record.wheels):
+            _require_each_once(packages)
+        return record
 
     def to_bytes(self) -> bytes:
         """Sorted, one value a line."""
@@ -50,6 +59,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if len(found) != 1:
             raise InputRefused(f"record of packages: expected one kernel, {_KERNEL}…, got {len(found)}")
         return found[0]
+
+
+def _require_each_once(packages: Iterable[Package]) -> None:
+    for name, count in Counter(package.name for package in packages).items():
+        if count > 1:
+            raise InputRefused(f"record of packages: expected {name} once, got it {count} times")
 
 
 def sha256_of(path: Path) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 from strongroom.image.differences import first_difference
 from strongroom.image.elsewhere import FIRST_ID
 from strongroom.image.errors import ProgramFailed
-from strongroom.image.folders import Folders
-from strongroom.image.local import Say, build, require_checkout
+from strongroom.image.folders import Folders, leave_log
+from strongroom.image.local import Say, build, build_held, require_checkout
 from strongroom.image.programs import Programs
 from strongroom.image.record import Record
 
@@ -51,13 +51,21 @@ def build_twice(folders: Folders, record: Record | None, say: Say) -> Reproducti
     Raises ImageError, EIFError, OSError.
     """
     require_checkout(folders.checkout)
-    folders.output.mkdir(parents=True, exist_ok=True)
-    place = _new_folder(folders.output / "again") / "in-another-folder"
+    with folders.held():
+        place = _new_folder(folders.output / "again") / "in-another-folder"
+        try:
+            return _build_twice(folders, place, record, say)
+        except BaseException:
+            leave_log(place / "programs")
+            raise
+
+
+def _build_twice(folders: Folders, place: Path, record: Record | None, say: Say) -> Reproduction:
     with _strict_umask():
         _new_folder(place)
         programs, conditions = _somebody_else(_new_folder(place / "programs"))
         copy = _copied(folders.checkout, place / "copy", programs)  # now: the checkout may change in the meantime
-    image = build(folders, record, say=say)
+    image = build_held(folders, record, programs=None, say=say)
     say(f"building again: {conditions}")
     copied = Folders(copy, place / "output", shared_cache=folders.output / "cache")
     with _strict_umask():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from strongroom.image.errors import InputRefused
 from strongroom.image.programs import Programs
 from strongroom.image.record import Package, holds, require, sha256_of
 
@@ -36,14 +37,22 @@ def write_folder(folder: Path, cache: Path, packages: Sequence[Package]) -> None
     """A folder from which pip installs exactly these packages, and its `pip.conf`, which knows no other place."""
     folder.mkdir()
     for package in packages:
-        (folder / package.file).hardlink_to(require(cache, package))
+        path = require(cache, package)
+        if _name_and_version(package.file) != (package.name, package.version):
+            raise InputRefused(f"{package.file}: expected the wheel of {package.name} {package.version} as recorded")
+        (folder / package.file).hardlink_to(path)
     (folder / "pip.conf").write_text(
         "[global]\nno-index = true\nfind-links = /wheels\ndisable-pip-version-check = true\nroot-user-action = ignore\n"
     )
 
 
+def _name_and_version(file: str) -> tuple[str, str]:
+    name, version, _ = (*file.split("-", 2), "", "")[:3]  # PEP 427
+    return name, version
+
+
 def _kept(path: Path, cache: Path) -> Package:
-    name, version, _ = path.name.split("-", 2)  # PEP 427
+    name, version = _name_and_version(path.name)
     digest = sha256_of(path)
     path.replace(cache / path.name)
     return Package(name, version, digest, path.name)

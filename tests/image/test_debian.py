@@ -111,3 +111,15 @@ def test_a_package_that_was_swapped_in_the_cache_is_refused(fakes: Fakes, tmp_pa
     (tmp_path / "archives" / "a.deb").write_bytes(b"another")
     with pytest.raises(InputRefused, match="got another"):
         write_repository(tmp_path / "r", tmp_path / "archives", [Package("a", "1", EMPTY, "a.deb")], fakes.programs())
+
+
+@pytest.mark.parametrize(("name", "version"), [("b", "1"), ("a", "2")])
+def test_a_record_that_calls_a_package_something_else_is_refused(
+    name: str, version: str, fakes: Fakes, tmp_path: Path
+) -> None:
+    fakes.add("dpkg-deb", "printf 'Package: a\\nVersion: 1\\n'")
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives" / "a.deb").write_bytes(b"")
+    package = Package(name, version, EMPTY, "a.deb")
+    with pytest.raises(InputRefused, match=r"a\.deb: expected .* in it as recorded, got another package"):
+        write_repository(tmp_path / "r", tmp_path / "archives", [package], fakes.programs())

@@ -1,5 +1,9 @@
 """Programs of others: what they are given, and how their absence and their failures are told."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -31,3 +35,26 @@ def test_a_missing_program_is_named_with_its_package(tmp_path: Path, prefix: tup
 
 def test_what_is_no_text_is_no_traceback(tmp_path: Path) -> None:
     assert Programs(tmp_path).run("printf", r"\377") == "\ufffd"
+
+
+def test_an_interrupted_build_leaves_nothing_running(tmp_path: Path) -> None:
+    """The program's own children end with it: they would write on where the next build begins."""
+    script = f'sleep 60 & echo $! > "{tmp_path}/child"; wait'
+    code = (
+        "from strongroom.cli.ending import end_in_order; from strongroom.image.programs import Programs;"
+        f"from pathlib import Path; end_in_order(); Programs(Path({str(tmp_path)!r})).run('sh', '-c', {script!r})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as build:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text().strip():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        build.send_signal(signal.SIGTERM)
+        assert build.wait(30) == 128 + signal.SIGTERM
+    child = int((tmp_path / "child").read_text())
+    assert not Path(f"/proc/{child}").exists() or _is_zombie(child)
+
+
+def _is_zombie(pid: int) -> bool:
+    """In a container nobody may reap it."""
+    return ") Z " in Path(f"/proc/{pid}/stat").read_text()

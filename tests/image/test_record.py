@@ -20,7 +20,7 @@ def test_it_reads_what_it_writes_whatever_the_order() -> None:
     assert Record.from_bytes(data) == Record((ONE, KERNEL, TWO), (WHEEL,))
 
 
-GOOD = Record((ONE,), ()).to_bytes().decode()
+GOOD = Record((ONE, KERNEL), ()).to_bytes().decode()
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,8 @@ GOOD = Record((ONE,), ()).to_bytes().decode()
         GOOD.replace('"libc6"', '"--option"'),
         GOOD.replace('"2.41-12', '"-o=2.41-12'),
         GOOD.replace('"libc6"', "1"),
+        GOOD.replace('"libc6"', '"libc6\\n"'),
+        GOOD.replace('amd64.deb"', 'amd64.deb\\n"'),
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
@@ -49,11 +51,19 @@ def test_bytes_that_are_no_text_are_refused() -> None:
         Record.from_bytes(GOOD.encode().replace(b"libc6", b"\xff"))
 
 
+@pytest.mark.parametrize("record", [Record((ONE, ONE, KERNEL), ()), Record((KERNEL,), (WHEEL, WHEEL))])
+def test_a_package_that_is_named_twice_is_refused(record: Record) -> None:
+    with pytest.raises(InputRefused, match=r"expected (libc6|cbor2) once, got it 2 times"):
+        Record.from_bytes(record.to_bytes())
+
+
 @pytest.mark.parametrize("debian", [(ONE,), (KERNEL, KERNEL)], ids=["none", "two"])
 def test_there_is_exactly_one_kernel(debian: tuple[Package, ...]) -> None:
     assert Record((ONE, KERNEL), ()).kernel == KERNEL
     with pytest.raises(InputRefused, match="expected one kernel"):
         _ = Record(debian, ()).kernel
+    with pytest.raises(InputRefused, match="expected one kernel"):
+        Record.from_bytes(Record(debian, ()).to_bytes())
 
 
 def test_a_file_must_be_the_recorded_one(tmp_path: Path) -> None:

@@ -54,3 +54,10 @@ def test_the_folder_that_a_build_sees_names_no_other_place(fakes: Fakes, tmp_pat
     (tmp_path / "cache" / FILE).write_bytes(b"swapped")
     with pytest.raises(InputRefused, match="got another"):
         wheels.write_folder(tmp_path / "again", tmp_path / "cache", [PACKAGE])
+
+
+@pytest.mark.parametrize(("name", "version"), [("other", "6.2.1"), ("cbor2", "6.2.2")])
+def test_a_record_that_calls_a_wheel_something_else_is_refused(name: str, version: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"")
+    with pytest.raises(InputRefused, match=r"expected the wheel of .* as recorded"):
+        wheels.write_folder(tmp_path / "seen", tmp_path, [Package(name, version, PACKAGE.sha256, FILE)])

@@ -128,3 +128,15 @@ def test_a_lock_file_that_cannot_be_read_fails_before_anybody_is_asked(tmp_path:
     run = audit(tmp_path, *locks, lock(tmp_path / "open.txt", "a>=1\n"))
     assert (run.returncode, run.stdout) == (1, "")
     assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["sys.stdout.buffer.write(bytes([255, 254]))\n", "print('[' * 200000)\n", "print([])\n"],
+    ids=["no text", "deep", "no object"],
+)
+def test_garbage_is_one_line(body: str, tmp_path: Path, locks: list[Path]) -> None:
+    pip_audit(tmp_path, body)
+    run = audit(tmp_path, *locks)
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (1, "", 1)
+    assert "expected an answer for every package" in run.stderr
