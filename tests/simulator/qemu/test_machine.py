@@ -95,6 +95,7 @@ def test_a_boot_that_says_nothing_is_given_up(folder: Path, monkeypatch: pytest.
 
 def test_a_machine_ends_with_its_devices(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(BOOTS, monkeypatch)
+    monkeypatch.setattr("strongroom.simulator.qemu.machine._END_S", 0.1)  # this QEMU never hears of it
     with machine(folder) as booted:
         booted._parts[0].process.kill()
         with pytest.raises(PartFailed, match="lost a device"):
