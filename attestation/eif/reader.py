@@ -60,6 +60,10 @@ class EIF:
         """Whether the signing certificate's key signed this PCR0; None for an unsigned image."""
         return None if self.signature is None else self.signature.holds(self.pcrs[0])
 
+    def slots_of(self, section: SectionType) -> list[Slot]:
+        """Where the sections of that type lie, in file order; none for a type that the image lacks."""
+        return [slot for kind, slot in zip(self.sections, self.header.slots, strict=True) if kind is section]
+
     def require_sound(self) -> None:
         """What no launcher would start must not be signed, run or trusted either. Raises UnsoundEIF."""
         if not self.crc_matches:

@@ -40,10 +40,9 @@ class Image:
 def _unpacked_bytes(stream: BinaryIO, image: EIF) -> int:
     """Of all ramdisks."""
     total = 0
-    for section, slot in zip(image.sections, image.header.slots, strict=True):
-        if section is SectionType.RAMDISK:
-            stream.seek(slot.data_offset)
-            total += _archive_bytes(stream, slot.data_bytes)
+    for slot in image.slots_of(SectionType.RAMDISK):
+        stream.seek(slot.data_offset)
+        total += _archive_bytes(stream, slot.data_bytes)
     return total
 
 

@@ -11,8 +11,6 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from attestation.policy import Measurements
 from strongroom.protocol.configuration import Limits, Windows
@@ -20,6 +18,7 @@ from strongroom.simulator.forms import EnclaveForm, ProcessForm
 from strongroom.simulator.kms.credentials import issue
 from strongroom.simulator.operator import PARENT_ROLE, REGION, Deployment, Operator
 from strongroom.simulator.part import Part, PartFailed
+from strongroom.simulator.running import Running
 from strongroom.simulator.signals import signals_deferred
 from strongroom.simulator.sockets import numbered
 
@@ -40,7 +39,7 @@ class Endpoint:
     measurements: Measurements
 
 
-class Appliance:
+class Appliance(Running):
     """A context manager: enter to start every part in order, leave to stop them in reverse.
 
     The enclaves are numbered from 1, as the gateway numbers them; it keeps their logs in `audit_log`, if that is given.
@@ -70,19 +69,6 @@ class Appliance:
         self._audit_log = str(audit_log.resolve()) if audit_log else ""
         self.endpoint: Endpoint
         self.kms_url: str
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """Stop every part, last started first."""

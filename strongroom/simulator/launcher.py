@@ -2,8 +2,10 @@
 
 from parent.lifecycle.errors import LaunchFailed
 from parent.lifecycle.launcher import Launched, Order
+from parent.lifecycle.tail import KEPT_LINES
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.part import Part, PartFailed
+from strongroom.simulator.qemu.console import last_lines
 from strongroom.simulator.sockets import numbered
 
 
@@ -39,5 +41,4 @@ class SimulatorLauncher:
     def console(self, launched: Launched) -> list[str]:
         """Of a machine its console; of a process what it printed, which is nothing unless its start failed."""
         name = launched.enclave_id.replace("enclave", self._appliance.form.console)
-        path = self._appliance.folder / f"{name}.log"
-        return path.read_text(errors="replace").splitlines()[-20:] if path.exists() else []
+        return last_lines(self._appliance.folder / f"{name}.log", KEPT_LINES)

@@ -39,8 +39,7 @@ def with_one_byte_changed(eif: Path, copy: Path, marker: bytes) -> Path:
     shutil.copyfile(eif, copy)
     with copy.open("r+b") as stream:
         image = EIF.from_stream(stream)
-        slots = zip(image.sections, image.header.slots, strict=True)
-        last = [slot for section, slot in slots if section is SectionType.RAMDISK][-1]
+        last = image.slots_of(SectionType.RAMDISK)[-1]
         stream.seek(last.data_offset)
         content = stream.read(last.data_bytes)
         assert content.count(marker) == 1

@@ -45,15 +45,14 @@ def extract(eif_path: Path, folder: Path, name: str) -> BootFiles:
 def _command_line(stream: BinaryIO, eif: EIF) -> str:
     octets = b"".join(_contents(stream, eif, SectionType.CMDLINE))
     if not octets.isascii() or b"\0" in octets:
-        at = eif.header.slots[eif.sections.index(SectionType.CMDLINE)].data_offset
+        at = eif.slots_of(SectionType.CMDLINE)[0].data_offset
         raise EIFError("a command line of ASCII without zeros", "other bytes", at)
     return octets.decode()
 
 
 def _contents(stream: BinaryIO, eif: EIF, kind: SectionType) -> Iterator[bytes]:
-    for section, slot in zip(eif.sections, eif.header.slots, strict=True):
-        if section is kind:
-            yield from _pieces(stream, slot)
+    for slot in eif.slots_of(kind):
+        yield from _pieces(stream, slot)
 
 
 def _pieces(stream: BinaryIO, slot: Slot) -> Iterator[bytes]:

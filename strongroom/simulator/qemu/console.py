@@ -9,15 +9,15 @@ _PANIC = "Kernel panic"
 """The line that says why; what the kernel prints behind it, its stack, is longer than what is shown."""
 
 
-def last_lines(console: Path) -> list[str]:
-    """The last lines that are not empty, and before them the kernel's own last one where it gave up."""
+def last_lines(console: Path, count: int = _LINES) -> list[str]:
+    """The last `count` lines that are not empty, and before them the kernel's own last one where it gave up."""
     if not console.exists():
         return []
     with console.open("rb") as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - _READ_BYTES))
         text = stream.read(_READ_BYTES).decode(errors="replace")
     lines = [line for line in map(_plain, text.splitlines()) if line]
-    before, last = lines[:-_LINES], lines[-_LINES:]
+    before, last = lines[:-count], lines[-count:]
     return [line for line in before if _PANIC in line][-1:] + last
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from enclave.server import PROXY_PORT
 from strongroom.simulator.part import Part, PartFailed
@@ -16,6 +14,7 @@ from strongroom.simulator.qemu.command import Hardware, qemu_command, require_qe
 from strongroom.simulator.qemu.console import last_lines
 from strongroom.simulator.qemu.heartbeat import PORT as HEARTBEAT_PORT
 from strongroom.simulator.qemu.heartbeat import Heartbeat
+from strongroom.simulator.running import Running
 from strongroom.simulator.signals import signals_deferred
 from strongroom.simulator.sockets import machine_port, numbered
 from strongroom.transport.addresses import VsockUnixAddress
@@ -35,7 +34,7 @@ class Parent:
     instance_id: str = "i-0123456789abcdef0"
 
 
-class Machine:
+class Machine(Running):
     """One boot of one EIF: a context manager; leaving it leaves nothing running.
 
     `folder` holds sockets, console and logs of the machine of that `number`, and the `proxy.sock` that it may dial. The
@@ -56,19 +55,6 @@ class Machine:
     def port(self, number: int) -> VsockUnixAddress:
         """A vsock port of the guest, or of its parent."""
         return machine_port(self._folder, self._number, number)
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def ended(self) -> bool:
