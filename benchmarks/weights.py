@@ -3,8 +3,9 @@
     python benchmarks/weights.py [--json] [--size-mib N] [--runs N]
 
 The parent's own code reads a sealed model of random bytes and sends it over a UNIX socket to a process with the
-enclave's HTTP protocol and receiver, which opens every chunk and hashes the file. One connection and the gateway's
-default number take turns; figures are medians by the wall clock, from the first byte to the answer.
+enclave's HTTP protocol and receiver and the image's allocator settings, which opens every chunk and hashes the file.
+One connection and the gateway's default number take turns; figures are medians by the wall clock, from the first byte
+to the answer.
 
 Not measured: vsock, KMS, the model's loading. Both sides share this machine's cores.
 

@@ -79,7 +79,7 @@ class Control:
         So the time allowed grows with the size of the whole model.
         """
         await self._put(
-            f"{PATH_BOOT_MODELS}/{model.id}/weights/{segment.first_chunk}",
+            f"{PATH_BOOT_MODELS}/{model.id}/weights/{segment.chunks.start}/{segment.chunks.step}",
             model.read(segment),
             headers={"Content-Length": str(segment.size_bytes)},
             timeout_s=self._step_timeout_s + model.weights_bytes / _UPLOAD_BYTES_PER_S,

@@ -1,30 +1,29 @@
 """What the provisioner delivers, read and checked as far as the parent can: names, sizes, heads."""
 
 import asyncio
+import os
 import re
 import tomllib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from parent.errors import SourceUnusable
 from parent.settings import Sources
-from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES
+from strongroom.protocol.constants import MAX_CATALOGUE_BYTES, MAX_CONFIGURATION_BYTES, TAG_BYTES
 from strongroom.protocol.errors import ProtocolError
-from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES, SealedWeightsHead
+from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES, WEIGHTS_CHUNK_BYTES, SealedWeightsHead
 
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_WRITE_BYTES = 256 << 10
+_PIECE_BYTES = (WEIGHTS_CHUNK_BYTES + TAG_BYTES) // 4
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of a sealed model's chunks that travels over a connection of its own."""
+    """Every n-th chunk of a sealed model from one on; it travels over a connection of its own."""
 
-    first_chunk: int
-    offset: int
-    """Where it begins in the file."""
+    chunks: range
     size_bytes: int
 
 
@@ -57,28 +56,39 @@ class SealedModel:
         return self.head.segment_bytes(0, self.head.chunks)
 
     def segments(self, streams: int) -> list[Segment]:
-        """All chunks, in `streams` segments of nearly the same length; fewer where there are not as many chunks."""
-        streams = min(streams, self.head.chunks)
-        return [self._segment(number, streams) for number in range(streams)]
+        """All chunks, dealt out to `streams` segments in turn; fewer where there are not as many chunks.
 
-    def _segment(self, number: int, streams: int) -> Segment:
-        first, end = (self.head.chunks * edge // streams for edge in (number, number + 1))
-        offset = len(self.head.to_bytes()) + self.head.segment_bytes(0, first)
-        return Segment(first, offset, self.head.segment_bytes(first, end))
+        So what comes first is what lies first: the enclave hashes a file from its front while the rest comes.
+        """
+        streams = min(streams, self.head.chunks)
+        return [self._segment(range(first, self.head.chunks, streams)) for first in range(streams)]
+
+    def _segment(self, chunks: range) -> Segment:
+        whole, last = (self.head.segment_bytes(index, index + 1) for index in (0, chunks[-1]))
+        return Segment(chunks, (len(chunks) - 1) * whole + last)
 
     async def read(self, segment: Segment) -> AsyncGenerator[bytes, None]:
-        """The bytes of a segment, in writes of 256 KiB. Raises SourceUnusable, also when the file has shrunk."""
-        left = segment.size_bytes
+        """The bytes of a segment, in quarters of a chunk. Raises SourceUnusable, also when the file has shrunk.
+
+        Larger pieces cost more, in fresh pages for each, than they save in system calls.
+        """
         try:
             with await asyncio.to_thread(self.path.open, "rb") as file:
-                file.seek(segment.offset)
-                while piece := await asyncio.to_thread(file.read, min(_WRITE_BYTES, left)):
-                    left -= len(piece)
+                for offset, size_bytes in self._pieces(segment):
+                    piece = await asyncio.to_thread(os.pread, file.fileno(), size_bytes, offset)
+                    if len(piece) != size_bytes:  # the enclave would wait for the rest until its time is over
+                        raise SourceUnusable(f"{self.path.name}: expected its whole length, got a file that has shrunk")
                     yield piece
         except OSError as error:
             raise SourceUnusable(f"{self.path.name}: expected a readable file ({error.strerror})") from None
-        if left:  # the enclave would wait for the rest until its time is over
-            raise SourceUnusable(f"{self.path.name}: expected {left} more bytes, got a file that has shrunk")
+
+    def _pieces(self, segment: Segment) -> Iterator[tuple[int, int]]:
+        """Where each piece lies in the file, and its length."""
+        front = len(self.head.to_bytes())
+        for index in segment.chunks:
+            begin, end = (front + self.head.segment_bytes(0, edge) for edge in (index, index + 1))
+            for offset in range(begin, end, _PIECE_BYTES):
+                yield offset, min(_PIECE_BYTES, end - offset)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.delivery.allocator import image_allocator
 from benchmarks.delivery.figures import Figures
 from benchmarks.delivery.sealed import MODEL, make
 from parent.control import Control
@@ -59,7 +61,8 @@ async def _send(control: Control, model: SealedModel, streams: int) -> None:
 def _receiver(folder: Path, data_key: bytes) -> Iterator[UnixAddress]:
     socket = folder / "control.sock"
     command = [sys.executable, "-m", "benchmarks.delivery.receiver", str(socket), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_ROOT, text=True) as process:
+    environment = os.environ | image_allocator()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_ROOT, env=environment, text=True) as process:
         try:
             assert process.stdin is not None
             process.stdin.write(data_key.hex() + "\n")

@@ -32,7 +32,8 @@ class Receiving:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a segment when the model is whole, as the enclave does."""
         receiver = self._receiver
-        await receiver.receive(int(scope["path"].rpartition("/")[2]), body_pieces(receive))
+        *_, first, step = scope["path"].split("/")
+        await receiver.receive(int(first), int(step), body_pieces(receive))
         if self._receiver is receiver:
             receiver.finish()
             self._receiver = WeightsReceiver(self._entry, self._cipher)

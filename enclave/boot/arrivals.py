@@ -29,14 +29,14 @@ class Arrival:
         """Whether a segment of it is being taken: so long it holds what it reserved."""
         return self._segments > 0
 
-    async def take(self, first: int, body: AsyncIterator[bytes]) -> None:
+    async def take(self, first: int, step: int, body: AsyncIterator[bytes]) -> None:
         """Take a segment and return when the model is loaded; what goes wrong with one is the end of all of them.
 
         Raises BootRefused, ProtocolError, EngineError, and what the body raises.
         """
         self._segments += 1
         try:
-            await self._receiver.receive(first, body)
+            await self._receiver.receive(first, step, body)
             await self._load()
         except BaseException:
             self._receiver.fail()
@@ -80,13 +80,13 @@ class Arrivals:
         cipher = await asyncio.to_thread(self._unwrap, entry, sealed)
         self._arrivals[entry.id] = Arrival(entry, cipher, self._engine, self._loading)
 
-    async def load(self, entry: CatalogueEntry, first_chunk: int, body: AsyncIterator[bytes]) -> None:
+    async def load(self, entry: CatalogueEntry, first: int, step: int, body: AsyncIterator[bytes]) -> None:
         """Take a segment of a model whose head came; return when the model is loaded."""
         arrival = self._arrivals.get(entry.id)
         if arrival is None:
             raise BootRefused("out-of-order", f"model {entry.id}: expected its head, and its weights once")
         try:
-            await arrival.take(first_chunk, body)
+            await arrival.take(first, step, body)
         finally:
             if not arrival.under_way:  # until then no other head is taken, so this is the one
                 self._arrivals.pop(entry.id, None)

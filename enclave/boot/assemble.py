@@ -15,7 +15,7 @@ _LENGTH_BYTES = 4
 class ModelAssembly:
     """One model on its way in: `read_manifest` and `begin` take chunk 0, then `place` each other once, then `finish`.
 
-    All else is BootRefused. `begin` and `place` give the files that became whole: whoever calls checks them (it takes
+    All else is BootRefused. `begin` and `place` give the files that got bytes: whoever calls has them hashed (it takes
     a while), or `finish` refuses.
     """
 

@@ -34,7 +34,8 @@ from strongroom.protocol.constants import (
 from strongroom.protocol.messages import MAX_WEIGHTS_HEAD_BYTES
 from strongroom.protocol.problems import Problem
 
-_INDEX = re.compile(r"0|[1-9][0-9]{0,7}", re.ASCII)
+_MODELS = PATH_BOOT_MODELS.split("/")
+_SEGMENT = re.compile(r"(?:0|[1-9][0-9]{0,7})/[1-9][0-9]{0,7}", re.ASCII)
 
 EndEnclave = Callable[[str], None]
 """Called with a code for the log; the process ends soon after."""
@@ -98,11 +99,11 @@ class ControlApp:
 
     async def _model(self, path: str, receive: Receive) -> None:
         match path.split("/"):
-            case [*base, model_id, "head"] if "/".join(base) == PATH_BOOT_MODELS:
+            case [*base, model_id, "head"] if base == _MODELS:
                 with self._boot.outliving():
                     await self._boot.release(model_id, await read_body(receive, MAX_WEIGHTS_HEAD_BYTES))
-            case [*base, model_id, "weights", first] if "/".join(base) == PATH_BOOT_MODELS and _INDEX.fullmatch(first):
+            case [*base, model_id, "weights", first, step] if base == _MODELS and _SEGMENT.fullmatch(f"{first}/{step}"):
                 with self._boot.outliving():
-                    await self._boot.load(model_id, int(first), body_pieces(receive))
+                    await self._boot.load(model_id, int(first), int(step), body_pieces(receive))
             case _:
                 raise BootRefused("out-of-order", "control: expected a step of docs/boot.md")

@@ -36,9 +36,9 @@ class WeightsReceiver:
         self._begun, self._complete = asyncio.Event(), asyncio.Event()
         self._failed = False
 
-    async def receive(self, first: int, body: AsyncIterator[bytes]) -> None:
-        """Take the segment that begins with chunk `first`; return when the chunks of all segments are in place."""
-        segment = Segment(self._cipher.head, first)
+    async def receive(self, first: int, step: int, body: AsyncIterator[bytes]) -> None:
+        """Take the segment of every `step`-th chunk from `first` on; return when those of all segments are in place."""
+        segment = Segment(self._cipher.head, first, step)
         async for piece in body:
             for index, sealed in segment.feed(piece):
                 await self._take(index, sealed)
@@ -56,14 +56,14 @@ class WeightsReceiver:
         self._begun.set()
         self._complete.set()
 
-    async def _take(self, index: int, sealed: bytearray) -> None:
+    async def _take(self, index: int, sealed: memoryview) -> None:
         if index:
             await self._wait_for(self._begun)
         self._ledger.claim(index)
         chunk = self._cipher.open(index, sealed)
-        whole = self._assembly.place(index, chunk) if index else await self._begin(chunk)
-        for file in whole:
-            await asyncio.to_thread(file.check)  # seconds for a large one; a chunk takes less than a millisecond
+        for file in self._assembly.place(index, chunk) if index else await self._begin(chunk):
+            while file.claim():  # what comes meanwhile, over other connections, is hashed here too
+                await asyncio.to_thread(file.hash)
         self._ledger.settle()
         if self._ledger.complete:
             self._complete.set()
@@ -72,9 +72,9 @@ class WeightsReceiver:
         manifest = self._assembly.read_manifest(chunk)
         self._require_success()
         await self._make_room(manifest)
-        whole = self._assembly.begin(manifest, chunk)
+        files = self._assembly.begin(manifest, chunk)
         self._begun.set()
-        return whole
+        return files
 
     async def _wait_for(self, event: asyncio.Event) -> None:
         while not event.is_set():

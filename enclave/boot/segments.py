@@ -1,4 +1,4 @@
-"""The segments in which sealed weights come: each connection brings a run of chunks, each chunk comes once."""
+"""The segments in which sealed weights come: each connection brings every n-th chunk from one on, each chunk once."""
 
 from collections.abc import Iterator
 
@@ -11,32 +11,37 @@ def _refused(message: str) -> BootRefused:
 
 
 class Segment:
-    """Cuts the bytes of one connection into sealed chunks: feed it, then `finish`. It holds one chunk at most."""
+    """Cuts the bytes of one connection into sealed chunks: feed it, then `finish`. It has room for one chunk."""
 
-    def __init__(self, head: SealedWeightsHead, first: int) -> None:
-        """`first` is the index of its first chunk; raise BootRefused when the model has no such chunk."""
+    def __init__(self, head: SealedWeightsHead, first: int, step: int) -> None:
+        """It brings chunk `first` and every `step`-th after it; raise BootRefused when the model has no such chunk."""
         if not 0 <= first < head.chunks:
             raise _refused(f"expected a first chunk below {head.chunks}, got another")
-        self._head, self._first, self._next = head, first, first
-        self._buffer = bytearray()
+        self._head, self._first, self._step, self._next = head, first, step, first
+        self._sealed = memoryview(bytearray(head.segment_bytes(first, first + 1)))
+        self._filled = 0
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytearray]]:
-        """The chunks that are whole now, each with its index; raise BootRefused behind the model's last one."""
-        self._buffer += data
-        while self._buffer:
-            if self._next == self._head.chunks:
+    def feed(self, data: bytes) -> Iterator[tuple[int, memoryview]]:
+        """The chunks that are whole now, each with its index; raise BootRefused behind the model's last one.
+
+        A chunk is there until the next one is asked for.
+        """
+        rest = memoryview(data)
+        while rest:
+            if self._next >= self._head.chunks:
                 raise _refused("expected its end at the last chunk of the model, got more bytes")
             size = self._head.segment_bytes(self._next, self._next + 1)
-            if len(self._buffer) < size:
+            taken, rest = rest[: size - self._filled], rest[size - self._filled :]
+            self._sealed[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            if self._filled < size:
                 return
-            sealed = self._buffer[:size]
-            del self._buffer[:size]
-            self._next += 1
-            yield self._next - 1, sealed
+            index, self._next, self._filled = self._next, self._next + self._step, 0
+            yield index, self._sealed[:size]
 
     def finish(self) -> None:
         """The connection's bytes are over; raise BootRefused unless they were whole chunks, one at least."""
-        if self._buffer or self._next == self._first:
+        if self._filled or self._next == self._first:
             raise _refused("expected whole chunks, one at least, got a cut one")
 
 

@@ -167,14 +167,15 @@ class BootSequence:
             if self.state is BootState.KEY_CHECKED and len(self._arrivals) == len(self.catalogue.model):
                 self._enter(BootState.RELEASED)
 
-    async def load(self, model_id: str, first_chunk: int, body: AsyncIterator[bytes]) -> None:
+    async def load(self, model_id: str, first: int, step: int, body: AsyncIterator[bytes]) -> None:
         """RELEASED → READY once all segments of every model have come; segments come side by side.
 
-        Returns when the model is loaded, for each of its segments. In READY again after a `release`.
+        A segment is every `step`-th chunk from `first` on. Returns when the model is loaded, for each of its segments.
+        In READY again after a `release`.
         """
         if not self._serves:
             self._expect(BootState.RELEASED)
-        await self._arrivals.load(self._entry(model_id), first_chunk, body)
+        await self._arrivals.load(self._entry(model_id), first, step, body)
         if self.state is BootState.RELEASED and not self._arrivals:
             self._enter(BootState.READY)
             self.ready.set()

@@ -54,13 +54,14 @@ class SealedModel:
 
         Raises SealedInvalid.
         """
-        segment, assembly = Segment(self.head, 0), ModelAssembly(entry, self.head.plaintext_bytes)
+        segment, assembly = Segment(self.head, 0, 1), ModelAssembly(entry, self.head.plaintext_bytes)
         with _named(self.path):
             for piece in self._sealed():
                 for index, chunk in segment.feed(piece):
                     plain = cipher.open(index, chunk)
                     for file in assembly.place(index, plain) if index else _begin(assembly, plain):
-                        file.check()
+                        if file.claim():
+                            file.hash()
             segment.finish()
             return assembly.finish()
 

@@ -29,7 +29,7 @@ PATH_BOOT_CATALOGUE: Final = "/boot/catalogue"
 PATH_BOOT_CREDENTIALS: Final = "/boot/credentials"
 PATH_BOOT_KEY_CHECK: Final = "/boot/key-check"
 PATH_BOOT_MODELS: Final = "/boot/models"
-"""Below it, `/{model id}/head` and `/{model id}/weights/{first chunk of the segment}`."""
+"""Below it, `/{model id}/head` and `/{model id}/weights/{first chunk of the segment}/{step}`."""
 
 
 class BootState(StrEnum):

@@ -42,7 +42,7 @@ class WeightsCipher:
         nonce, aad = self._nonce_and_aad(index)
         return self._aead.encrypt(nonce, chunk, aad)
 
-    def open(self, index: int, sealed: bytes | bytearray) -> bytes:
+    def open(self, index: int, sealed: bytes | memoryview) -> bytes:
         """The plaintext of chunk `index`; raise OpenFailed."""
         nonce, aad = self._nonce_and_aad(index)
         try:

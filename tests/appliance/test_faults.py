@@ -91,7 +91,7 @@ def boot(folder: Path) -> Part:
         ("PUT", "/boot/key-check", b""),
         ("PUT", "/boot/models/x/head", b""),
         ("PUT", "/boot/models/x/weights", b""),
-        ("PUT", "/boot/models/x/weights/0", b""),
+        ("PUT", "/boot/models/x/weights/0/1", b""),
         ("PUT", "/boot/other", b""),
         ("DELETE", "/boot", b""),
         ("POST", "/boot/configuration", b""),

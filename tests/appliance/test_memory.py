@@ -110,7 +110,7 @@ def test_bytes_that_are_not_the_models_are_dropped(small: Appliance) -> None:
         eventually(lambda: chat(client))
         socket = small.folder / "control.sock"
         sealed = small.deployment.sealed / "tiny-decoder.sealed"
-        for path, body in (("head", b"x"), ("weights/0", sealed.read_bytes()), ("weights/1", b"")):
+        for path, body in (("head", b"x"), ("weights/0/1", sealed.read_bytes()), ("weights/1/1", b"")):
             answer = step(socket, "PUT", f"/boot/models/tiny-tensor/{path}", body)
             assert answer is not None
             assert answer[0] == 503

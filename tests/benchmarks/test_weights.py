@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.delivery.allocator import image_allocator
+
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "weights.py"
 
 
@@ -28,3 +31,21 @@ def test_one_line_of_figures() -> None:
 def test_unusable_arguments_are_one_line_and_exit_2(arguments: list[str]) -> None:
     run = command(*arguments)
     assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (2, "", 1)
+
+
+def test_the_image_sets_its_allocator() -> None:
+    assert image_allocator().keys() == {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}
+
+
+@pytest.mark.skipif(
+    not HUGE_PAGES.is_file() or "[madvise]" not in HUGE_PAGES.read_text(),
+    reason="this machine's kernel gives huge pages to all or to none",
+)
+def test_what_is_large_is_asked_for_in_huge_pages() -> None:
+    """glibc ignores what it does not understand without a word."""
+    code = "held = bytes(64 << 20); print(any(' hg' in line for line in open('/proc/self/smaps') if 'VmFlags' in line))"
+    asked = [
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+        for environment in ({}, image_allocator())
+    ]
+    assert asked == ["False\n", "True\n"]

@@ -173,7 +173,7 @@ class BootWorld:
         if sealed:
             head, size = SealedWeightsHead.read(sealed)
             yield f"models/{head.model}/head", sealed[:size]
-            yield f"models/{head.model}/weights/0", sealed[size:]
+            yield f"models/{head.model}/weights/0/1", sealed[size:]
 
 
 async def _served_keys(enclave: Booting) -> bytes | None:

@@ -52,7 +52,7 @@ class World:
         await self.arrivals.release(model.entry, model.cipher.head.to_bytes(), again=True)
 
     async def weights(self, model: Model, first: int, end: int) -> None:
-        await self.arrivals.load(model.entry, first, in_pieces(model.segment(first, end)))
+        await self.arrivals.load(model.entry, first, 1, in_pieces(model.segment(first, end)))
 
     async def bring(self, model: Model) -> None:
         await self.head(model)
@@ -76,7 +76,7 @@ async def test_of_what_failed_nothing_is_held(world: World) -> None:
     await world.head(ONE)
     receiver = weakref.ref(world.arrivals._arrivals["one"]._receiver)
     with pytest.raises(BootRefused, match="cut one"):
-        await world.arrivals.load(ONE.entry, 0, in_pieces(ONE.segment(0, 3)[:-1]))
+        await world.arrivals.load(ONE.entry, 0, 1, in_pieces(ONE.segment(0, 3)[:-1]))
     assert receiver() is None
     assert len(world.arrivals) == 0
 
@@ -90,10 +90,10 @@ async def test_a_failed_model_makes_nobody_leave(world: World) -> None:
         await gate.wait()
         yield ONE.segment(0, 1)
 
-    first = asyncio.create_task(world.arrivals.load(ONE.entry, 0, late()))
+    first = asyncio.create_task(world.arrivals.load(ONE.entry, 0, 1, late()))
     await asyncio.sleep(0)
     with pytest.raises(BootRefused):
-        await world.arrivals.load(ONE.entry, 1, in_pieces(b""))
+        await world.arrivals.load(ONE.entry, 1, 1, in_pieces(b""))
     gate.set()
     with pytest.raises(BootRefused, match="one that failed"):
         await first
@@ -126,7 +126,7 @@ async def test_weights_that_come_while_kms_is_asked_again_are_none(world: World)
 async def test_a_segment_without_end_takes_nothing_from_the_model_when_it_comes_again(world: World) -> None:
     over = asyncio.Event()
     await world.head(ONE)
-    lingering = asyncio.create_task(world.arrivals.load(ONE.entry, 1, endless(ONE.segment(1, 3), over)))
+    lingering = asyncio.create_task(world.arrivals.load(ONE.entry, 1, 1, endless(ONE.segment(1, 3), over)))
     await world.weights(ONE, 0, 1)
     assert world.engine.loaded() == ["one"]
     await world.bring(TWO)
@@ -141,7 +141,7 @@ async def test_a_segment_without_end_takes_nothing_from_the_model_when_it_comes_
 async def test_the_files_of_a_loaded_model_are_not_held_for_a_segment_without_end(world: World) -> None:
     over = asyncio.Event()
     await world.head(ONE)
-    lingering = asyncio.create_task(world.arrivals.load(ONE.entry, 1, endless(ONE.segment(1, 3), over)))
+    lingering = asyncio.create_task(world.arrivals.load(ONE.entry, 1, 1, endless(ONE.segment(1, 3), over)))
     receiver = world.arrivals._arrivals["one"]._receiver
     await world.weights(ONE, 0, 1)
     assert receiver._assembly._files == {}
@@ -152,7 +152,7 @@ async def test_the_files_of_a_loaded_model_are_not_held_for_a_segment_without_en
 async def test_the_last_segment_gives_back_nothing_of_a_model_that_is_being_closed(world: World) -> None:
     over, closed = asyncio.Event(), threading.Event()
     await world.head(ONE)
-    lingering = asyncio.create_task(world.arrivals.load(ONE.entry, 1, endless(ONE.segment(1, 3), over)))
+    lingering = asyncio.create_task(world.arrivals.load(ONE.entry, 1, 1, endless(ONE.segment(1, 3), over)))
     await world.weights(ONE, 0, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Idle, "close", lambda runner: closed.wait(10))
@@ -169,5 +169,5 @@ async def test_an_altered_chunk_is_no_ones_room(world: World) -> None:
     await world.bring(TWO)
     await world.head(ONE)
     with pytest.raises(OpenFailed):
-        await world.arrivals.load(ONE.entry, 0, in_pieces(TWO.segment(0, 3)))
+        await world.arrivals.load(ONE.entry, 0, 1, in_pieces(TWO.segment(0, 3)))
     assert world.engine.loaded() == ["two"]

@@ -30,7 +30,7 @@ STEPS: dict[str, Callable[[Booting], Awaitable[None]]] = {
     "catalogue": lambda enclave: enclave.boot.set_catalogue(enclave.catalogue_bytes),
     "check": lambda enclave: enclave.boot.check_keys(),
     "release": lambda enclave: enclave.boot.release("tiny-tensor", b""),
-    "load": lambda enclave: enclave.boot.load("tiny-tensor", 0, no_body()),
+    "load": lambda enclave: enclave.boot.load("tiny-tensor", 0, 1, no_body()),
 }
 
 

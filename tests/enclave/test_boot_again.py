@@ -50,7 +50,7 @@ class Small(Enclave):
         return status(await self.put("head", MODELS[model].cipher.head.to_bytes(), model))
 
     async def weights(self, model: str, first: int = 0, end: int = 3) -> int:
-        return status(await self.put(f"weights/{first}", MODELS[model].segment(first, end), model))
+        return status(await self.put(f"weights/{first}/1", MODELS[model].segment(first, end), model))
 
     async def standing(self) -> dict[str, Any]:
         [_, body] = await call(self.control, "GET", "/boot")
@@ -114,11 +114,11 @@ def altered(body: bytes) -> bytes:
 
 
 SPOILED: Mapping[str, tuple[str, bytes, str]] = {
-    "altered": ("weights/0", altered(ONE.segment(0, 3)), "malformed-input"),
-    "another model's": ("weights/0", TWO.segment(0, 3), "malformed-input"),
-    "cut": ("weights/0", ONE.segment(0, 3)[:-1], "bad-segment"),
-    "over-long": ("weights/0", ONE.segment(0, 3) + b"x", "bad-segment"),
-    "another place": ("weights/1", ONE.segment(0, 1), "input-incomplete"),
+    "altered": ("weights/0/1", altered(ONE.segment(0, 3)), "malformed-input"),
+    "another model's": ("weights/0/1", TWO.segment(0, 3), "malformed-input"),
+    "cut": ("weights/0/1", ONE.segment(0, 3)[:-1], "bad-segment"),
+    "over-long": ("weights/0/1", ONE.segment(0, 3) + b"x", "bad-segment"),
+    "another place": ("weights/1/1", ONE.segment(0, 1), "input-incomplete"),
     "another head": ("head", TWO.cipher.head.to_bytes(), "out-of-order"),
     "no head": ("head", b"", "malformed-input"),
     "a huge head": ("head", bytes(8192), "malformed-input"),
@@ -147,7 +147,7 @@ async def test_one_bad_segment_ends_the_others_of_its_model(enclave: Small) -> N
     first = asyncio.create_task(enclave.weights("one", 0, 1))
     await asyncio.sleep(0.05)
     assert not first.done()
-    assert status(await enclave.put("weights/1", altered(ONE.segment(1, 3)), "one")) == 503
+    assert status(await enclave.put("weights/1/1", altered(ONE.segment(1, 3)), "one")) == 503
     assert await first == 503
     assert await enclave.weights("one", 1, 3) == 503
     assert enclave.engine._memory.reserve("one")  # nothing is held for it any more

@@ -56,7 +56,7 @@ class Enclave(Booting):
 
     async def segment(self, first: int, end: int) -> list[Message]:
         """One segment."""
-        return await self.put(f"weights/{first}", MODEL.segment(first, end))
+        return await self.put(f"weights/{first}/1", MODEL.segment(first, end))
 
 
 @pytest.fixture
@@ -99,20 +99,24 @@ async def test_overlapping_segments_end_the_enclave(
 
 
 SPOILED: dict[str, tuple[str, bytes, str]] = {
-    "beyond the model": ("weights/4", MODEL.chunks[3], "bad-segment"),
-    "nothing": ("weights/0", b"", "bad-segment"),
-    "short": ("weights/0", MODEL.segment(0, 4)[:-1], "bad-segment"),
-    "over-long": ("weights/0", MODEL.segment(0, 4) + b"x", "bad-segment"),
-    "over-long by a chunk": ("weights/0", MODEL.segment(0, 4) + MODEL.chunks[0], "bad-segment"),
-    "another place": ("weights/0", MODEL.segment(1, 3), "malformed-input"),
-    "altered": ("weights/0", MODEL.segment(0, 4)[:-1] + b"x", "malformed-input"),
+    "beyond the model": ("weights/4/1", MODEL.chunks[3], "bad-segment"),
+    "nothing": ("weights/0/1", b"", "bad-segment"),
+    "short": ("weights/0/1", MODEL.segment(0, 4)[:-1], "bad-segment"),
+    "over-long": ("weights/0/1", MODEL.segment(0, 4) + b"x", "bad-segment"),
+    "over-long by a chunk": ("weights/0/1", MODEL.segment(0, 4) + MODEL.chunks[0], "bad-segment"),
+    "another place": ("weights/0/1", MODEL.segment(1, 3), "malformed-input"),
+    "altered": ("weights/0/1", MODEL.segment(0, 4)[:-1] + b"x", "malformed-input"),
     "no first chunk": ("weights", MODEL.segment(0, 4), "out-of-order"),
-    "a first chunk that is no number": ("weights/x", MODEL.segment(0, 4), "out-of-order"),
-    "a negative one": ("weights/-1", MODEL.segment(0, 4), "out-of-order"),
-    "another spelling": ("weights/00", MODEL.segment(0, 4), "out-of-order"),
-    "other digits": ("weights/٣", MODEL.segment(0, 4), "out-of-order"),
-    "a huge one": ("weights/" + "9" * 5000, MODEL.segment(0, 4), "out-of-order"),
-    "more path": ("weights/0/0", MODEL.segment(0, 4), "out-of-order"),
+    "a first chunk that is no number": ("weights/x/1", MODEL.segment(0, 4), "out-of-order"),
+    "a negative one": ("weights/-1/1", MODEL.segment(0, 4), "out-of-order"),
+    "another spelling": ("weights/00/1", MODEL.segment(0, 4), "out-of-order"),
+    "other digits": ("weights/٣/1", MODEL.segment(0, 4), "out-of-order"),
+    "a huge one": ("weights/" + "9" * 5000 + "/1", MODEL.segment(0, 4), "out-of-order"),
+    "no step": ("weights/0", MODEL.segment(0, 4), "out-of-order"),
+    "a step of nothing": ("weights/0/0", MODEL.segment(0, 4), "out-of-order"),
+    "a step that is no number": ("weights/0/x", MODEL.segment(0, 4), "out-of-order"),
+    "a huge step": ("weights/0/" + "9" * 5000, MODEL.segment(0, 4), "out-of-order"),
+    "more path": ("weights/0/1/1", MODEL.segment(0, 4), "out-of-order"),
     "another head": ("head", HEAD, "out-of-order"),
 }
 
@@ -143,7 +147,7 @@ async def test_a_connection_that_breaks_off_ends_the_enclave(enclave: Enclave) -
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    scope = {"type": "http", "method": "PUT", "path": "/boot/models/big/weights/0"}
+    scope = {"type": "http", "method": "PUT", "path": "/boot/models/big/weights/0/1"}
     await enclave.control(scope, take, send)
     assert enclave.codes == ["input-incomplete"]
 
@@ -152,7 +156,7 @@ async def test_the_first_refusal_is_the_one_that_is_told(enclave: Enclave, monke
     monkeypatch.setattr(receive, "STALL_S", 0.2)
     waiting = asyncio.create_task(enclave.segment(0, 2))
     await asyncio.sleep(0.1)
-    await enclave.put("weights/9", b"x")
+    await enclave.put("weights/9/1", b"x")
     assert await waiting == []
     assert enclave.codes == ["bad-segment"]
 
@@ -171,10 +175,10 @@ async def test_a_segment_that_comes_after_the_end_is_not_answered(monkeypatch: p
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    scope = {"type": "http", "method": "PUT", "path": "/boot/models/small/weights/0"}
+    scope = {"type": "http", "method": "PUT", "path": "/boot/models/small/weights/0/1"}
     segment = asyncio.create_task(enclave.control(scope, take, send))
     await asyncio.sleep(0)
-    await enclave.put("weights/9", b"x")
+    await enclave.put("weights/9/1", b"x")
     ended.set()
     await segment
     assert enclave.codes == ["bad-segment"]
@@ -239,7 +243,7 @@ async def test_the_api_opens_when_all_models_are_loaded(monkeypatch: pytest.Monk
     assert enclave.at(BootState.KEY_CHECKED)
     await enclave.put("head", SMALL.cipher.head.to_bytes(), "small")
     assert enclave.at(BootState.RELEASED)
-    await enclave.put("weights/0", SMALL.chunks[0], "small")
+    await enclave.put("weights/0/1", SMALL.chunks[0], "small")
     assert enclave.at(BootState.RELEASED)
     assert not enclave.boot.ready.is_set()
     await enclave.segment(0, 4)
@@ -252,7 +256,7 @@ async def test_models_may_come_side_by_side(monkeypatch: pytest.MonkeyPatch) -> 
     await enclave.to_key_checked(monkeypatch)
     for model in (SMALL, MODEL):
         await enclave.put("head", model.cipher.head.to_bytes(), model.id)
-    both = (enclave.segment(2, 4), enclave.put("weights/0", SMALL.chunks[0], "small"), enclave.segment(0, 2))
+    both = (enclave.segment(2, 4), enclave.put("weights/0/1", SMALL.chunks[0], "small"), enclave.segment(0, 2))
     assert statuses(await asyncio.gather(*both)) == [[204]] * 3
     assert enclave.at(BootState.READY)
     assert enclave.loaded == [SMALL.files, MODEL.files]
@@ -263,7 +267,7 @@ async def test_a_loaded_model_is_not_loaded_again(monkeypatch: pytest.MonkeyPatc
     await enclave.to_key_checked(monkeypatch)
     for model in (MODEL, SMALL):
         await enclave.put("head", model.cipher.head.to_bytes(), model.id)
-    await enclave.put("weights/0", SMALL.chunks[0], "small")
-    assert await enclave.put("weights/0", SMALL.chunks[0], "small") == []
+    await enclave.put("weights/0/1", SMALL.chunks[0], "small")
+    assert await enclave.put("weights/0/1", SMALL.chunks[0], "small") == []
     assert enclave.codes == ["out-of-order"]
     assert enclave.loaded == [SMALL.files]

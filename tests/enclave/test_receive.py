@@ -26,46 +26,58 @@ from tests.enclave.weights import DATA_KEY, MIB, Model, cipher_of, context_of, i
 MODEL = Model()
 
 
-async def received(segments: Sequence[tuple[int, int]], model: Model = MODEL) -> dict[str, bytes]:
+async def received(segments: Sequence[range], model: Model = MODEL) -> dict[str, bytes]:
     """The files, after these segments came side by side; the first refusal is raised."""
     receiver = WeightsReceiver(model.entry, model.cipher)
     async with asyncio.timeout(20):
-        await asyncio.gather(*(receiver.receive(s[0], in_pieces(model.segment(*s))) for s in segments))
+        await asyncio.gather(
+            *(receiver.receive(s.start, s.step, in_pieces(model.segment(s.start, s.stop, s.step))) for s in segments)
+        )
     return receiver.finish()[1]
 
 
 @st.composite
-def segmentations(draw: st.DrawFn) -> list[tuple[int, int]]:
-    """All chunks of MODEL in segments, in any order."""
+def runs(draw: st.DrawFn) -> list[range]:
+    """All chunks of MODEL in segments of neighbours, in any order."""
     edges = sorted({0, 4, *draw(st.sets(st.integers(1, 3)))})
-    return draw(st.permutations(list(pairwise(edges))))
+    return draw(st.permutations([range(*pair) for pair in pairwise(edges)]))
 
 
-@settings(max_examples=25)
-@given(segmentations())
-def test_every_segmentation_gives_the_model(segments: list[tuple[int, int]]) -> None:
+@st.composite
+def turns(draw: st.DrawFn) -> list[range]:
+    """All chunks of MODEL dealt out in turn, in any order."""
+    step = draw(st.integers(1, 4))
+    return draw(st.permutations([range(first, 4, step) for first in range(step)]))
+
+
+SEGMENTATIONS = runs() | turns()
+
+
+@settings(max_examples=50)
+@given(SEGMENTATIONS)
+def test_every_segmentation_gives_the_model(segments: list[range]) -> None:
     assert asyncio.run(received(segments)) == MODEL.files
 
 
-@settings(max_examples=25)
-@given(segmentations(), st.integers(0, 3), st.integers(1, 4), st.randoms(use_true_random=False))
+@settings(max_examples=50)
+@given(SEGMENTATIONS, st.integers(0, 3), st.integers(1, 4), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_every_overlap_is_refused(
-    segments: list[tuple[int, int]], first: int, length: int, any_: random.Random
+    segments: list[range], first: int, length: int, step: int, any_: random.Random
 ) -> None:
-    again = (first, min(first + length, 4))
+    again = range(first, min(first + length, 4), step)
     segments.insert(any_.randrange(len(segments) + 1), again)
     with pytest.raises(BootRefused, match="twice") as caught:
         asyncio.run(received(segments))
     assert caught.value.code == "bad-segment"
 
 
-@pytest.mark.parametrize("segments", [[(0, 3)], [(1, 4)], [(0, 1), (2, 4)], [(3, 4), (0, 2)]])
+@pytest.mark.parametrize("segments", [[(0, 3)], [(1, 4)], [(0, 1), (2, 4)], [(3, 4), (0, 2)], [(0, 4, 2)], [(1, 4, 2)]])
 async def test_a_missing_segment_ends_the_wait(
-    segments: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    segments: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receive, "STALL_S", 0.05)
     with pytest.raises(BootRefused, match="every chunk") as caught:
-        await received(segments)
+        await received([range(*segment) for segment in segments])
     assert caught.value.code == "input-incomplete"
 
 
@@ -78,29 +90,41 @@ async def test_a_segment_that_is_slow_but_comes_is_waited_for(monkeypatch: pytes
             await asyncio.sleep(0.2)
             yield chunk
 
-    await asyncio.gather(receiver.receive(3, in_pieces(MODEL.chunks[3])), receiver.receive(0, slow()))
+    await asyncio.gather(receiver.receive(3, 1, in_pieces(MODEL.chunks[3])), receiver.receive(0, 1, slow()))
     assert receiver.finish()[1] == MODEL.files
 
 
-async def test_no_wait_ends_while_a_file_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large one takes longer than a stalled parent is waited for."""
-    monkeypatch.setattr(receive, "STALL_S", 0.1)
-    check = IncomingFile.check
+@pytest.fixture
+def slow_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stretch of a file takes 0.2 s."""
+    hash_ = IncomingFile.hash
 
     def slowly(file: IncomingFile) -> None:
         time.sleep(0.2)
-        check(file)
+        hash_(file)
 
-    monkeypatch.setattr(IncomingFile, "check", slowly)
-    assert await received([(0, 3), (3, 4)]) == MODEL.files
+    monkeypatch.setattr(IncomingFile, "hash", slowly)
+
+
+@pytest.mark.usefixtures("slow_hash")
+async def test_no_wait_ends_while_a_file_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large one takes longer than a stalled parent is waited for."""
+    monkeypatch.setattr(receive, "STALL_S", 0.1)
+    assert await received([range(3), range(3, 4)]) == MODEL.files
+
+
+@pytest.mark.usefixtures("slow_hash")
+async def test_what_comes_while_a_file_is_hashed_is_hashed_too() -> None:
+    model = Model(sizes=[MIB])
+    assert await received([range(1), range(1, 2)], model) == model.files
 
 
 async def test_other_chunks_wait_for_the_manifest() -> None:
     receiver = WeightsReceiver(MODEL.entry, MODEL.cipher)
-    waiting = asyncio.create_task(receiver.receive(1, in_pieces(MODEL.segment(1, 4))))
+    waiting = asyncio.create_task(receiver.receive(1, 1, in_pieces(MODEL.segment(1, 4))))
     await asyncio.sleep(0.05)
     assert receiver._ledger.claimed == 0
-    await receiver.receive(0, in_pieces(MODEL.chunks[0]))
+    await receiver.receive(0, 1, in_pieces(MODEL.chunks[0]))
     await waiting
     assert receiver.finish()[1] == MODEL.files
 
@@ -111,13 +135,13 @@ async def test_an_altered_chunk_opens_nothing(index: int) -> None:
     chunks[index] = chunks[index][:-1] + bytes([chunks[index][-1] ^ 1])
     receiver = WeightsReceiver(MODEL.entry, MODEL.cipher)
     with pytest.raises(OpenFailed):
-        await asyncio.gather(*(receiver.receive(first, in_pieces(chunks[first])) for first in range(4)))
+        await asyncio.gather(*(receiver.receive(first, 1, in_pieces(chunks[first])) for first in range(4)))
 
 
 async def test_chunks_that_changed_places_open_nothing() -> None:
     receiver = WeightsReceiver(MODEL.entry, MODEL.cipher)
     with pytest.raises(OpenFailed):
-        await receiver.receive(0, in_pieces(MODEL.chunks[0] + MODEL.chunks[2] + MODEL.chunks[1] + MODEL.chunks[3]))
+        await receiver.receive(0, 1, in_pieces(MODEL.chunks[0] + MODEL.chunks[2] + MODEL.chunks[1] + MODEL.chunks[3]))
 
 
 def sealed_otherwise(plaintext: bytes, cipher: WeightsCipher | None = None) -> tuple[WeightsCipher, bytes]:
@@ -155,7 +179,7 @@ async def test_whoever_sealed_it_it_is_the_catalogues_model_or_nothing(what: str
     cipher, data = sealed_otherwise(BAD[what]())
     receiver = WeightsReceiver(MODEL.entry, cipher)
     with pytest.raises(BootRefused) as caught:
-        await receiver.receive(0, in_pieces(data))
+        await receiver.receive(0, 1, in_pieces(data))
     assert caught.value.code == "model-rejected"
     with pytest.raises(BootRefused):
         receiver.finish()
@@ -165,21 +189,21 @@ async def test_whoever_sealed_it_it_is_the_catalogues_model_or_nothing(what: str
 async def test_the_manifest_says_what_the_catalogue_says(change: dict[str, str]) -> None:
     receiver = WeightsReceiver(structs.replace(MODEL.entry, **change), MODEL.cipher)
     with pytest.raises(BootRefused, match="id, version and task"):
-        await receiver.receive(0, in_pieces(MODEL.segment(0, 4)))
+        await receiver.receive(0, 1, in_pieces(MODEL.segment(0, 4)))
 
 
 @pytest.mark.parametrize("change", [{"tenant": "other"}, {"purpose": "request"}])
 async def test_the_key_entry_of_another_tenant_or_purpose_opens_nothing(change: dict[str, str]) -> None:
     cipher = WeightsCipher(MODEL.cipher.head, DATA_KEY, ARN, context_of("big") | change)
     with pytest.raises(OpenFailed):
-        await WeightsReceiver(MODEL.entry, cipher).receive(0, in_pieces(MODEL.segment(0, 4)))
+        await WeightsReceiver(MODEL.entry, cipher).receive(0, 1, in_pieces(MODEL.segment(0, 4)))
 
 
 async def test_a_wrong_total_opens_nothing() -> None:
     head = structs.replace(MODEL.cipher.head, plaintext_bytes=MODEL.cipher.head.plaintext_bytes + 1)
     cipher = WeightsCipher(head, DATA_KEY, ARN, context_of("big"))
     with pytest.raises(OpenFailed):
-        await WeightsReceiver(MODEL.entry, cipher).receive(0, in_pieces(MODEL.segment(0, 4)))
+        await WeightsReceiver(MODEL.entry, cipher).receive(0, 1, in_pieces(MODEL.segment(0, 4)))
 
 
 def test_before_the_last_chunk_there_is_no_model() -> None:
@@ -222,7 +246,7 @@ def test_the_files_are_held_once() -> None:
     receiver = WeightsReceiver(model.entry, model.cipher)
 
     async def receive_all() -> None:
-        await asyncio.gather(*(receiver.receive(first, in_pieces(body)) for first, body in bodies.items()))
+        await asyncio.gather(*(receiver.receive(first, 1, in_pieces(body)) for first, body in bodies.items()))
 
     def receive_and_finish() -> None:
         asyncio.run(receive_all())

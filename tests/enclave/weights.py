@@ -55,9 +55,9 @@ class Model:
         """The sealed chunks."""
         return list(seal_weights(self.cipher, [self.plaintext]))[1:]
 
-    def segment(self, first: int, end: int) -> bytes:
+    def segment(self, first: int, end: int, step: int = 1) -> bytes:
         """The bytes of one connection."""
-        return b"".join(self.chunks[first:end])
+        return b"".join(self.chunks[first:end:step])
 
 
 def context_of(model: str) -> dict[str, str]:

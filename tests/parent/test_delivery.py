@@ -15,24 +15,18 @@ def model_of(plaintext_bytes: int) -> SealedModel:
 
 
 @given(st.integers(1, 1 << 42), st.integers(1, 16))
-def test_segments_follow_each_other_and_cover_the_weights(plaintext_bytes: int, streams: int) -> None:
+def test_the_chunks_are_dealt_out_in_turn_and_each_is_in_one_segment(plaintext_bytes: int, streams: int) -> None:
     model = model_of(plaintext_bytes)
     segments = model.segments(streams)
-    at = len(model.head.to_bytes())
-    for segment in segments:
-        assert segment.offset == at
-        assert segment.first_chunk * WEIGHTS_CHUNK_BYTES < plaintext_bytes
-        at += segment.size_bytes
-    assert at == len(model.head.to_bytes()) + model.weights_bytes
-    assert segments[0].first_chunk == 0
-    assert len(segments) == min(streams, model.head.chunks)
+    step = min(streams, model.head.chunks)
+    assert [segment.chunks for segment in segments] == [range(n, model.head.chunks, step) for n in range(step)]
+    assert sum(segment.size_bytes for segment in segments) == model.weights_bytes
 
 
 @given(st.integers(1, 1 << 30), st.integers(1, 16))
 def test_segments_differ_by_one_chunk_at_most(plaintext_bytes: int, streams: int) -> None:
     model = model_of(plaintext_bytes)
-    firsts = [segment.first_chunk for segment in model.segments(streams)]
-    lengths = [end - first for first, end in zip(firsts, [*firsts[1:], model.head.chunks], strict=True)]
+    lengths = [len(segment.chunks) for segment in model.segments(streams)]
     assert max(lengths) - min(lengths) <= 1
     assert min(lengths) >= 1
 
@@ -40,10 +34,11 @@ def test_segments_differ_by_one_chunk_at_most(plaintext_bytes: int, streams: int
 @pytest.mark.parametrize("streams", [1, 2, 3, 16])
 async def test_the_segments_are_the_files_bytes(tmp_path: Path, streams: int) -> None:
     head = SealedWeightsHead("m", "1", bytes(32), 3 * WEIGHTS_CHUNK_BYTES + 7, b"w")
-    weights = b"".join(bytes([index + 1]) * head.segment_bytes(index, index + 1) for index in range(head.chunks))
-    (tmp_path / "m.sealed").write_bytes(head.to_bytes() + weights)
+    chunks = [bytes([index + 1]) * head.segment_bytes(index, index + 1) for index in range(head.chunks)]
+    (tmp_path / "m.sealed").write_bytes(head.to_bytes() + b"".join(chunks))
     model = SealedModel.open(tmp_path, "m")
     assert model.head == head
-    read = [b"".join([piece async for piece in model.read(segment)]) for segment in model.segments(streams)]
-    assert b"".join(read) == weights
-    assert [len(segment) for segment in read] == [segment.size_bytes for segment in model.segments(streams)]
+    for segment in model.segments(streams):
+        read = b"".join([piece async for piece in model.read(segment)])
+        assert read == b"".join(chunks[index] for index in segment.chunks)
+        assert len(read) == segment.size_bytes

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from parent.errors import SourceUnusable, StepPostponed
 from strongroom.protocol.constants import BootState
 from tests.parent.support import Exchange, FakeEnclave, enclave_at, eventually
-from tests.parent.test_provisioner import beside, head_of, in_order, provisioning, weights_of
+from tests.parent.test_provisioner import beside, chunk_of, head_of, in_order, provisioning
 
 
 @dataclass
@@ -41,8 +41,8 @@ class Serving(FakeEnclave):
 
     def _take(self, step: str) -> None:
         match step.split("/"):
-            case ["models", model, "weights", first]:
-                last = {"alpha": "2", "beta": "0"}[model]
+            case ["models", model, "weights", first, _]:
+                last = {"alpha": "1", "beta": "0"}[model]
                 if first == last:
                     self.wanted.remove(model)
                     self.loaded.append(model)
@@ -53,10 +53,12 @@ async def test_what_is_wanted_is_sent_as_at_boot(tmp_path: Path) -> None:
     async with enclave_at(tmp_path / "control", enclave), provisioning(tmp_path) as provisioner, beside(provisioner):
         await eventually(lambda: not enclave.wanted)
         await asyncio.sleep(0.05)
-    steps = ["credentials", "models/alpha/head", "models/alpha/weights/0", "models/alpha/weights/2"]
+    steps = ["credentials", "models/alpha/head", "models/alpha/weights/0/2", "models/alpha/weights/1/2"]
     assert in_order(enclave.steps) == steps
     assert enclave.bodies["models/alpha/head"] == head_of("alpha").to_bytes()
-    assert b"".join(enclave.bodies[step] for step in steps[2:]) == weights_of("alpha")
+    assert [enclave.bodies[step] for step in steps[2:]] == [
+        chunk_of("alpha", first) + chunk_of("alpha", first + 2) for first in (0, 1)
+    ]
 
 
 async def test_the_report_counts_what_is_loaded_and_what_is_wanted(tmp_path: Path) -> None:
