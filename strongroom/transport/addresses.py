@@ -3,13 +3,17 @@
 An enclave that an emulator boots has vsock inside; outside, its ports lie behind UNIX sockets.
 """
 
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _VSOCK = re.compile(r"vsock:(any|[0-9]{1,10}):([0-9]{1,10})")
 _VSOCK_UNIX = re.compile(r"vsock-unix:(.+):([0-9]{1,10})", re.DOTALL)
 _CID_ANY = 0xFFFFFFFF
+_MAX_PATH_BYTES = 107
+"""`sun_path` without the NUL at its end (unix(7))."""
 PARENT_CID = 3
 """The parent instance as seen from an enclave (AWS Nitro Enclaves user guide, "vsock")."""
 
@@ -70,8 +74,17 @@ def parse_address(text: str) -> Address:
         if cid <= _CID_ANY and port <= _CID_ANY:
             return VsockAddress(cid, port)
     elif text.startswith("unix:") and len(text) > len("unix:"):
-        return UnixAddress(Path(text.removeprefix("unix:")))
+        return UnixAddress(_checked(text.removeprefix("unix:")))
     elif (match := _VSOCK_UNIX.fullmatch(text)) and int(match[2]) <= _CID_ANY:
-        return VsockUnixAddress(Path(match[1]), int(match[2]))
+        return VsockUnixAddress(_checked(match[1]), int(match[2]))
     expected = "vsock:CID:PORT, vsock:any:PORT, unix:PATH or vsock-unix:PATH:PORT"
     raise ValueError(f"address: expected {expected}, got {text!r}")
+
+
+def _checked(path: str) -> Path:
+    """A path that the kernel takes as it stands: it reads no further than a NUL, and one in front is no file's name."""
+    with suppress(UnicodeEncodeError):
+        octets = os.fsencode(path)
+        if len(octets) <= _MAX_PATH_BYTES and b"\0" not in octets:
+            return Path(path)
+    raise ValueError(f"address: expected a path of at most {_MAX_PATH_BYTES} bytes without a NUL, got {path!r}")

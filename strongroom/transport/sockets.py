@@ -54,7 +54,7 @@ def listen(address: Address) -> socket.socket:
         if isinstance(address, UnixAddress):
             os.chmod(address.path, 0o600)
         listener.listen(_BACKLOG)
-    except OSError:
+    except BaseException:
         listener.close()
         raise
     return listener
@@ -90,7 +90,7 @@ def dial(address: Address, timeout_s: float) -> socket.socket:
         if isinstance(address, VsockUnixAddress):
             _ask(connection, address.port, deadline)
             connection.settimeout(timeout_s)
-    except OSError:
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -105,7 +105,7 @@ async def connect(address: Address, timeout_s: float) -> socket.socket:
             await asyncio.get_running_loop().sock_connect(connection, _target(address))
             if isinstance(address, VsockUnixAddress):
                 await _ask_on_loop(connection, address.port)
-    except (OSError, asyncio.CancelledError):
+    except BaseException:
         connection.close()
         raise
     return connection

@@ -1,6 +1,7 @@
 """Addresses and sockets; vsock is only ever parsed and bound here, never connected to."""
 
 import asyncio
+import os
 import socket
 import stat
 import threading
@@ -30,6 +31,9 @@ from strongroom.transport.sockets import connect, dial, listen
         ("unix:x.sock", UnixAddress(Path("x.sock"))),
         ("vsock-unix:/run/v.sock:7001", VsockUnixAddress(Path("/run/v.sock"), 7001)),
         ("vsock-unix:a:b:1", VsockUnixAddress(Path("a:b"), 1)),
+        ("unix:" + "x" * 107, UnixAddress(Path("x" * 107))),
+        ("vsock-unix:" + "é" * 53 + ":1", VsockUnixAddress(Path("é" * 53), 1)),
+        ("unix:\udcff", UnixAddress(Path("\udcff"))),
     ],
 )
 def test_addresses_round_trip(text: str, address: Address) -> None:
@@ -59,6 +63,18 @@ def test_addresses_round_trip(text: str, address: Address) -> None:
 def test_other_texts_are_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected vsock"):
         parse_address(text)
+
+
+@pytest.mark.parametrize("form", ["unix:{}", "vsock-unix:{}:1"])
+@pytest.mark.parametrize(
+    "path",
+    ["/run/a\0b", "\0a", "a\0", "x" * 108, "é" * 54, "\ud800"],
+    ids=["nul", "nul-first", "nul-last", "long", "long-in-bytes", "no-bytes"],
+)
+def test_a_path_that_names_another_socket_or_none_is_refused(form: str, path: str) -> None:
+    """The kernel would read `/run/a`, or a name that no file's owner guards."""
+    with pytest.raises(ValueError, match="expected a path of at most 107 bytes without a NUL"):
+        parse_address(form.format(path))
 
 
 def test_a_listener_never_replaces_a_file(tmp_path: Path) -> None:
@@ -122,12 +138,26 @@ def test_a_vsock_listener_binds_every_cid() -> None:
         assert listener.getsockname()[1] == 49_321
 
 
-async def dialled(address: VsockUnixAddress, timeout_s: float) -> socket.socket:
+async def dialled(address: Address, timeout_s: float) -> socket.socket:
     return await asyncio.to_thread(dial, address, timeout_s)
 
 
 WAYS = pytest.mark.parametrize("way", [dialled, connect])
-Way = Callable[[VsockUnixAddress, float], Awaitable[socket.socket]]
+Way = Callable[[Address, float], Awaitable[socket.socket]]
+
+
+async def listening(address: Address, timeout_s: float) -> socket.socket:
+    return listen(address)
+
+
+@pytest.mark.parametrize("way", [dialled, connect, listening])
+@pytest.mark.parametrize("path", ["\ud800", "x" * 108], ids=["no-bytes", "long"])
+async def test_no_socket_stays_open_for_a_path_that_is_none(way: Way, path: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises((ValueError, OSError)) as raised:
+        await way(UnixAddress(Path(path)), 1)
+    assert len(os.listdir("/proc/self/fd")) == before
+    del raised
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The back end of one device: it serves one front end (QEMU) on a UNIX socket until that one is gone."""
 
-import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,8 @@ VERSION_1 = 1 << 32
 _PROTOCOL_FEATURES = 1 << 30
 _OFFER = VERSION_1 | _PROTOCOL_FEATURES
 _REPLY_ACK, _CONFIG = 1 << 3, 1 << 9
+_PATIENCE_S = 10.0
+"""For the rest of a message, and for a front end that does not read its answers."""
 _WITH_FILES = frozenset({Request.SET_MEM_TABLE, Request.SET_VRING_KICK, Request.SET_VRING_CALL, Request.SET_VRING_ERR})
 
 
@@ -31,14 +32,18 @@ class Device(Protocol):
     def attach(self, index: int, queue: Virtqueue | None) -> None:
         """Queue `index` starts, or ends (None): nothing of the one before may be touched again."""
 
-    def serve(self, index: int) -> None:
-        """The driver made chains of queue `index` available. Raises GuestFault."""
+    def serve(self, index: int) -> bool:
+        """The driver made chains of queue `index` available; whether that was a whole turn, and there may be more.
+
+        Raises GuestFault.
+        """
 
 
 class Backend:
-    """One front end's connection and its device. Raises ProtocolFault and GuestFault out of the loop."""
+    """One front end's connection and its device. Raises ProtocolFault, GuestFault and OSError out of the loop."""
 
     def __init__(self, device: Device, connection: socket.socket, loop: Loop) -> None:
+        connection.settimeout(_PATIENCE_S)
         self._device, self._connection, self._loop = device, connection, loop
         self._memory: GuestMemory | None = None
         self._rings = [Ring() for _ in range(device.queue_count)]
@@ -129,7 +134,6 @@ class Backend:
         if fd is None:
             raise ProtocolFault("vhost-user: expected a file to wait on, got a queue to be polled")
         self._end(index)
-        os.set_blocking(fd, False)
         ring.replace_kick(fd)
         # Without the negotiated feature a queue is enabled from its start.
         ring.enabled = ring.enabled or not self._features & _PROTOCOL_FEATURES
@@ -175,11 +179,15 @@ class Backend:
             raise ProtocolFault("vhost-user: expected memory and addresses before a queue starts, got none")
         self._device.attach(index, ring.start(self._memory, ring.addresses))
         self._loop.watch(ring.kick, READ, lambda _: self._kicked(index))
-        self._device.serve(index)  # what was made available before the file was here
+        self._serve(index)  # what was made available before the file was here
 
     def _kicked(self, index: int) -> None:
         self._rings[index].kicked()
-        self._device.serve(index)
+        self._serve(index)
+
+    def _serve(self, index: int) -> None:
+        if self._device.serve(index):
+            self._rings[index].kick_again()
 
     def _pause(self, index: int) -> None:
         ring = self._rings[index]

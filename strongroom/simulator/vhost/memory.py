@@ -1,5 +1,6 @@
 """Guest memory: the files that the front end shares, mapped, and every address checked before it is followed."""
 
+import fcntl
 import mmap
 import os
 from collections.abc import Sequence
@@ -40,10 +41,21 @@ class GuestMemory:
 
 
 def _mapped(layout: RegionLayout, fd: int) -> memoryview:
-    """A region that lies whole inside its file: behind a file's end, each access would be a SIGBUS."""
+    """A region that lies whole inside its file, for good: behind a file's end, each access would be a SIGBUS."""
+    if not _seals(fd) & fcntl.F_SEAL_SHRINK:
+        raise ProtocolFault(
+            "memory: expected a file sealed against shrinking (QEMU's memory-backend-memfd), got another"
+        )
     held = os.fstat(fd).st_size
     if not 0 < layout.size <= held - layout.file_offset:
         raise ProtocolFault(f"memory: expected a region inside its file of {held} bytes, got {layout.size} bytes")
     if layout.file_offset % mmap.ALLOCATIONGRANULARITY:
         raise ProtocolFault(f"memory: expected an offset of whole pages, got {layout.file_offset:#x}")
     return memoryview(mmap.mmap(fd, layout.size, offset=layout.file_offset))
+
+
+def _seals(fd: int) -> int:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GET_SEALS)
+    except OSError:  # a file that knows no seals
+        return 0

@@ -12,6 +12,8 @@ from strongroom.simulator.vhost.memory import GuestMemory
 from strongroom.simulator.vhost.messages import RingAddresses
 
 MAX_SIZE = 1024
+CHAINS_A_TURN = 64
+"""What a device takes before it looks at what else is ready: a guest can refill its ring without end."""
 _DESCRIPTOR = struct.Struct("<QIHH")
 _USED = struct.Struct("<II")
 _NEXT, _WRITE = 1, 2

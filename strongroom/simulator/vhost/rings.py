@@ -35,13 +35,11 @@ class Ring:
 
     def replace_kick(self, fd: int | None) -> None:
         """Take the file by which the guest says that chains are available."""
-        _close(self.kick)
-        self.kick = fd
+        self.kick = _replaced(self.kick, fd)
 
     def replace_call(self, fd: int | None) -> None:
         """Take the file by which the guest is interrupted."""
-        _close(self.call)
-        self.call = fd
+        self.call = _replaced(self.call, fd)
 
     def kicked(self) -> None:
         """Take the guest's sign off its file."""
@@ -49,11 +47,24 @@ class Ring:
             with suppress(BlockingIOError):
                 os.eventfd_read(self.kick)
 
+    def kick_again(self) -> None:
+        """Let the loop come back to this queue, behind what else is ready."""
+        _write(self.kick)
+
     def _interrupt(self) -> None:
-        if self.call is not None:
-            os.eventfd_write(self.call, 1)
+        _write(self.call)
 
 
-def _close(fd: int | None) -> None:
+def _replaced(old: int | None, new: int | None) -> int | None:
+    """The new file, of which no use ever waits; the old one is closed."""
+    if old is not None:
+        os.close(old)
+    if new is not None:
+        os.set_blocking(new, False)
+    return new
+
+
+def _write(fd: int | None) -> None:
     if fd is not None:
-        os.close(fd)
+        with suppress(BlockingIOError):  # its number is as high as it goes: whoever reads it has heard
+            os.eventfd_write(fd, 1)

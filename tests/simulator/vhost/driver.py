@@ -1,5 +1,6 @@
 """A guest's driver without a guest: memory in a file, and the driver's half of a split virtqueue."""
 
+import fcntl
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,9 @@ class Memory:
     """Guest memory as a front end shares it."""
 
     def __init__(self) -> None:
-        self.fd = os.memfd_create("guest")
+        self.fd = os.memfd_create("guest", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, MEMORY_BYTES)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         self.layout = RegionLayout(GUEST_BASE, MEMORY_BYTES, USER_BASE, 0)
         self.mapped = GuestMemory([self.layout], [self.fd])
         self.octets = self.mapped.at_guest(GUEST_BASE, MEMORY_BYTES)
@@ -95,11 +97,11 @@ class Driver:
 
     def set_available(self, index: int) -> None:
         """Say how many heads there ever were."""
-        struct.pack_into("<H", self.memory.octets, self._at + 0x4000 + 2, index)
+        self._words(0x4000)[1] = index
 
     def used(self) -> Iterator[tuple[int, int, bytes]]:
         """What came back: head, bytes written, and those bytes. Its descriptors are free again."""
-        (index,) = struct.unpack_from("<H", self.memory.octets, self._at + 0x8000 + 2)
+        index = self._words(0x8000)[1]
         while self._seen != index:
             at = self._at + 0x8000 + 4 + 8 * (self._seen % self.size)
             head, written = struct.unpack_from("<II", self.memory.octets, at)
@@ -108,6 +110,10 @@ class Driver:
             self._free += self._indexes(head, len(pieces))
             content = b"".join(bytes(self.memory.octets[at : at + size]) for at, size, flags in pieces if flags & WRITE)
             yield head, written, content[:written]
+
+    def _words(self, ring: int) -> memoryview:
+        """A ring's head in 16 bits at a time: byte by byte, a device in another process would see half an index."""
+        return self.memory.octets[self._at + ring :][:4].cast("H")
 
     def _indexes(self, head: int, count: int) -> Iterator[int]:
         for _ in range(count):

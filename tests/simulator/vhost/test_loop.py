@@ -37,8 +37,10 @@ def test_an_event_does_not_reach_the_next_file_of_that_number(loop: Loop) -> Non
     pairs = [socket.socketpair() for _ in range(2)]
     fresh = socket.socketpair()
     wrong: list[int] = []
+    replaced: list[int] = []
 
     def replace(other: int) -> None:
+        replaced.append(other)
         loop.forget(other)
         os.dup2(fresh[0].fileno(), other)
         loop.watch(other, READ, wrong.append)
@@ -53,3 +55,4 @@ def test_an_event_does_not_reach_the_next_file_of_that_number(loop: Loop) -> Non
         for end in each:
             end.close()
     assert wrong == []
+    assert len(replaced) == 1

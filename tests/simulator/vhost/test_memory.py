@@ -58,3 +58,18 @@ def test_a_run_of_bytes_does_not_cross_into_the_next_region(memory: Memory) -> N
 def test_a_region_must_lie_in_its_file(memory: Memory, size: int, offset: int, expected: str) -> None:
     with pytest.raises(ProtocolFault, match=expected):
         GuestMemory([RegionLayout(GUEST_BASE, size, USER_BASE, offset)], [memory.fd])
+
+
+@pytest.mark.parametrize("file", ["memfd", os.devnull, "."], ids=["unsealed", "device", "folder"])
+def test_a_file_that_could_shrink_is_no_memory(file: str) -> None:
+    """The front end could take it from under a device that is about to read."""
+    if file == "memfd":
+        fd = os.memfd_create("shrinks", os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, MEMORY_BYTES)
+    else:
+        fd = os.open(file, os.O_RDONLY)
+    try:
+        with pytest.raises(ProtocolFault, match="sealed against shrinking"):
+            GuestMemory([RegionLayout(GUEST_BASE, MEMORY_BYTES, USER_BASE, 0)], [fd])
+    finally:
+        os.close(fd)

@@ -111,6 +111,11 @@ def test_a_ring_comes_with_as_many_files_as_it_says(number: int, fds: tuple[int,
         Message(Request.SET_VRING_KICK, False, struct.pack("<Q", number), fds).ring_file()
 
 
+@pytest.mark.parametrize(("number", "fds", "expected"), [(3, (7,), (3, 7)), (0x1FF, (), (0xFF, None))])
+def test_a_ring_and_its_file(number: int, fds: tuple[int, ...], expected: tuple[int, int | None]) -> None:
+    assert Message(Request.SET_VRING_KICK, False, struct.pack("<Q", number), fds).ring_file() == expected
+
+
 def table(count: int, regions: int) -> bytes:
     return struct.pack("<II", count, 0) + struct.pack("<QQQQ", 1, 2, 3, 4) * regions
 

@@ -1,14 +1,10 @@
 """A device program as a process: it tells where it listens, ends with its front end, and has one line for a fault."""
 
-import json
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,23 +12,10 @@ from strongroom.transport.addresses import UnixAddress
 from strongroom.transport.sockets import listen
 from tests.simulator.qemu.image import write_image
 from tests.simulator.vhost.driver import MEMORY_BYTES, guest_memory
+from tests.simulator.vhost.process import VSOCK, program
 
-VSOCK = ["strongroom.simulator.vhost.vsock", "--at=v", "--guest-cid=16"]
 NSM = ["strongroom.simulator.vhost.nsm", "--state=.", "--eif=image.eif", "--parent-instance=i-0123456789abcdef0"]
 ROLE = "--parent-role=arn:aws:iam::000000000000:role/Parent"
-
-
-@contextmanager
-def program(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
-    """The process, and a front end that is connected to it."""
-    command = [sys.executable, "-m", *arguments, "--socket=device"]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=folder, text=True, **pipes) as process, socket.socket(socket.AF_UNIX) as front:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline()) == {"event": "listening", "socket": "device"}
-        front.settimeout(10)
-        front.connect(str(folder / "device"))
-        yield process, front
 
 
 @pytest.mark.parametrize("arguments", [VSOCK, [*NSM, ROLE]], ids=["vsock", "nsm"])

@@ -67,6 +67,7 @@ def test_the_guest_is_interrupted_once_for_all_that_came_back(memory: Memory) ->
     [
         ([(GUEST_BASE, 1, NEXT, 0)], "a loop"),
         ([(GUEST_BASE, 1, NEXT, 1), (GUEST_BASE, 1, NEXT, 0)], "a loop"),
+        ([(GUEST_BASE, 1, NEXT, 1), (GUEST_BASE, 1, NEXT | WRITE, 1)], "a loop"),
         ([(GUEST_BASE, 1, NEXT, 64)], "at most 64 descriptors"),
         ([(GUEST_BASE, 1, NEXT, 0xFFFF)], "at most 64 descriptors"),
         ([(0, 1, 0, 0)], "inside one region"),
@@ -88,6 +89,37 @@ def test_hostile_descriptors_end_the_device(
     driver.make_available(0)
     with pytest.raises(GuestFault, match=expected):
         queue.pop()
+
+
+def test_a_chain_may_take_the_whole_table(memory: Memory) -> None:
+    driver = Driver(memory)
+    driver.offer([b"x"] * 63, [1])
+    chain = driver.queue().pop()
+    assert chain is not None
+    assert (len(chain.readable), len(chain.writable)) == (63, 1)
+
+
+def test_buffers_may_be_empty(memory: Memory) -> None:
+    driver = Driver(memory)
+    driver.offer([b"", b"x"], [0])
+    chain = driver.queue().pop()
+    assert chain is not None
+    assert ([bytes(piece) for piece in chain.readable], [len(piece) for piece in chain.writable]) == ([b"", b"x"], [0])
+
+
+def test_a_queue_goes_on_where_both_rings_say(memory: Memory) -> None:
+    """What the device took and did not give back before lies between the two."""
+    driver = Driver(memory)
+    first = driver.queue()
+    for text in (b"kept", b"late"):
+        driver.offer([text])
+    first.pop()
+    again = Virtqueue(memory.mapped, driver.size, driver.addresses, first.base, lambda: None)
+    chain = again.pop()
+    assert chain is not None
+    assert bytes(chain.readable[0]) == b"late"
+    again.push(chain, 0)
+    assert [head for head, _, _ in driver.used()] == [chain.head]
 
 
 def test_a_head_outside_the_table_ends_the_device(memory: Memory) -> None:
@@ -116,10 +148,11 @@ def test_a_queue_has_a_sensible_size(memory: Memory, size: int) -> None:
         RingAddresses(0, USER_BASE - 16, USER_BASE + 0x8000, USER_BASE + 0x4000),
         RingAddresses(0, USER_BASE, USER_BASE + MEMORY_BYTES - 4, USER_BASE + 0x4000),
         RingAddresses(0, USER_BASE, USER_BASE + 0x8000, USER_BASE + MEMORY_BYTES - 4),
-        RingAddresses(0, USER_BASE, USER_BASE + 0x8001, USER_BASE + 0x4000),
+        RingAddresses(0, USER_BASE, USER_BASE + 0x8002, USER_BASE + 0x4000),
+        RingAddresses(0, USER_BASE, USER_BASE + 0x8000, (1 << 64) - 2),
         RingAddresses(0, USER_BASE, USER_BASE + 0x8000, USER_BASE + 0x4001),
     ],
-    ids=["descriptors", "used", "available", "used-odd", "available-odd"],
+    ids=["descriptors", "used", "available", "used-odd", "past-the-end", "available-odd"],
 )
 def test_rings_lie_in_memory(memory: Memory, addresses: RingAddresses) -> None:
     with pytest.raises(DeviceFault, match=r"inside one region|aligned"):

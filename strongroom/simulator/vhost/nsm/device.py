@@ -8,7 +8,7 @@ from enclave.nsm.interface import MAX_REQUEST_BYTES, NSM, NSMErrorCode
 from strongroom.simulator.vhost.errors import GuestFault
 from strongroom.simulator.vhost.nsm.answers import answer, error_answer
 from strongroom.simulator.vhost.pieces import total, write
-from strongroom.simulator.vhost.queue import Chain, Virtqueue
+from strongroom.simulator.vhost.queue import CHAINS_A_TURN, Chain, Virtqueue
 
 
 class NSMDevice:
@@ -29,17 +29,24 @@ class NSMDevice:
         self._requests.clear()
         self._rooms.clear()
 
-    def serve(self, index: int) -> None:
+    def serve(self, index: int) -> bool:
         """See `Device`."""
-        queue = self._queue
-        while queue is not None and (chain := queue.pop()):
+        if self._queue is None:
+            return False
+        more = self._take_turn(self._queue)
+        self._queue.signal()
+        return more
+
+    def _take_turn(self, queue: Virtqueue) -> bool:
+        for _ in range(CHAINS_A_TURN):
+            if not (chain := queue.pop()):
+                return False
             if bool(chain.readable) == bool(chain.writable):
                 raise GuestFault("nsm: expected a buffer to read or one to write, got both or none")
             (self._requests if chain.readable else self._rooms).append(chain)
             if self._requests and self._rooms:
                 self._answer(queue, self._requests.popleft(), self._rooms.popleft())
-        if queue is not None:
-            queue.signal()
+        return True
 
     def _answer(self, queue: Virtqueue, request: Chain, room: Chain) -> None:
         fits = total(request.readable) <= MAX_REQUEST_BYTES

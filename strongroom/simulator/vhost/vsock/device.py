@@ -15,7 +15,7 @@ from pathlib import Path
 from strongroom.simulator.vhost.errors import GuestFault
 from strongroom.simulator.vhost.loop import HANGUP, READ, WRITE, Loop
 from strongroom.simulator.vhost.pieces import split, total
-from strongroom.simulator.vhost.queue import Chain, Virtqueue
+from strongroom.simulator.vhost.queue import CHAINS_A_TURN, Chain, Virtqueue
 from strongroom.simulator.vhost.vsock.greetings import Greetings
 from strongroom.simulator.vhost.vsock.outbox import Outbox
 from strongroom.simulator.vhost.vsock.packets import HEADER_BYTES, STREAM, Header, Operation, Shutdown
@@ -55,15 +55,16 @@ class VsockDevice:
             for stream in self._streams.all():
                 self._drop(stream)
 
-    def serve(self, index: int) -> None:
+    def serve(self, index: int) -> bool:
         """See `Device`."""
         if index == _TO_GUEST:
             self._outbox.drain()
             starved, self._starved = self._starved, set()
             for stream in starved:
                 self._settle(stream)
-        self._read_packets()
+        more = self._read_packets()
         self._signal()
+        return more
 
     def close(self) -> None:
         """End every stream, and listen no more."""
@@ -76,11 +77,14 @@ class VsockDevice:
             if queue is not None:
                 queue.signal()
 
-    def _read_packets(self) -> None:
+    def _read_packets(self) -> bool:
         queue = self._from_guest
-        while queue is not None and not self._outbox.is_full and (chain := queue.pop()):
+        for _ in range(CHAINS_A_TURN):
+            if queue is None or self._outbox.is_full or not (chain := queue.pop()):
+                return False
             self._read_packet(chain)
             queue.push(chain, 0)
+        return True
 
     def _read_packet(self, chain: Chain) -> None:
         front, body = split(chain.readable, HEADER_BYTES)
@@ -168,9 +172,9 @@ class VsockDevice:
         if not stream.is_open:
             self._reset(stream)  # the host's program went away before the guest answered
         else:
-            if events & (WRITE | HANGUP):
+            if events & (WRITE | HANGUP):  # who shuts down unread bytes leaves no room to write, for ever
                 self._attempt(stream, stream.flush)
-            if events & (READ | HANGUP):
+            if events & READ:
                 self._fill(stream)
             self._settle(stream)
         self._signal()

@@ -89,7 +89,7 @@ class Stream:
     @property
     def can_fill(self) -> bool:
         """Whether bytes of the host may go to the guest now."""
-        return self.is_open and not self.host_done and self.credit.may_send() > 0
+        return not self.host_done and self.credit.may_send() > 0
 
     def shut(self, flags: int) -> None:
         """The guest's SHUTDOWN. Raises OSError."""

@@ -1,5 +1,7 @@
 """A request and the room for its answer are two buffers, and come back in that order."""
 
+from collections.abc import Sequence
+
 import cbor2
 import pytest
 
@@ -9,6 +11,7 @@ from tests.simulator.helpers import software_nsm
 from tests.simulator.vhost.driver import Driver, Memory
 
 ROOM_BYTES = 0x3000
+Buffers = tuple[Sequence[bytes], Sequence[int]]
 
 
 @pytest.fixture
@@ -60,13 +63,19 @@ def test_one_chain_with_both_ends_the_device(driver: Driver, device: NSMDevice) 
         device.serve(0)
 
 
-def test_what_waited_goes_with_its_queue(driver: Driver, device: NSMDevice, memory: Memory) -> None:
-    driver.offer([cbor2.dumps("GetRandom")])
+REQUEST, ROOM = ([cbor2.dumps("GetRandom")], ()), ((), [ROOM_BYTES])
+
+
+@pytest.mark.parametrize(("before", "after"), [(REQUEST, ROOM), (ROOM, REQUEST)], ids=["request", "room"])
+def test_what_waited_goes_with_its_queue(
+    driver: Driver, device: NSMDevice, memory: Memory, before: Buffers, after: Buffers
+) -> None:
+    driver.offer(*before)
     device.serve(0)
     device.attach(0, None)
     other = Driver(memory, index=1)
     device.attach(0, other.queue())
-    other.offer((), [ROOM_BYTES])
+    other.offer(*after)
     device.serve(0)
     assert list(other.used()) == []
 
@@ -79,3 +88,15 @@ def test_requests_without_a_room_end_the_device(driver: Driver, device: NSMDevic
     driver.make_available(head)
     with pytest.raises(GuestFault, match="not given back"):
         device.serve(0)
+
+
+def test_a_turn_is_bounded(memory: Memory) -> None:
+    driver, device = Driver(memory, size=128), NSMDevice(software_nsm())
+    device.attach(0, driver.queue())
+    for _ in range(33):
+        driver.offer([b"?"])
+        driver.offer((), [64])
+    assert device.serve(0)
+    assert len(list(driver.used())) == 64
+    assert not device.serve(0)
+    assert len(list(driver.used())) == 2

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from strongroom.simulator.vhost.errors import GuestFault
+from strongroom.simulator.vhost.messages import RingAddresses
+from strongroom.simulator.vhost.queue import Virtqueue
 from strongroom.simulator.vhost.vsock.credit import BUFFER_BYTES
-from strongroom.simulator.vhost.vsock.packets import Operation, Shutdown
+from strongroom.simulator.vhost.vsock.packets import STREAM, Header, Operation, Shutdown
 from tests.simulator.vhost.vsock.guest import CID, PARENT, Guest
 
 
@@ -24,6 +26,32 @@ def test_the_guest_reaches_a_program_of_the_host(guest: Guest, cid: int) -> None
     assert (header.buffer_bytes, header.forwarded) == (BUFFER_BYTES, 0)
 
 
+def test_the_answer_comes_before_the_bytes(guest: Guest) -> None:
+    """The program speaks before the guest has made room for either, and the device hears of the room after it."""
+    with guest.host_listener() as listener:
+        guest.say(Operation.REQUEST)
+        with listener.accept()[0] as program:
+            program.sendall(b"hello")
+            for _ in range(2):
+                guest.incoming.offer((), [100])
+            guest.loop.step(1)
+            guest.device.serve(0)
+            guest.expect(Operation.RESPONSE)
+            assert guest.expect(Operation.RW).content == b"hello"
+
+
+def test_a_stream_after_another(guest: Guest) -> None:
+    """Its socket has the number that the other one's had."""
+    guest.give_buffers(8)
+    with guest.host_listener() as listener:
+        for text in (b"one", b"two"):
+            with guest.accepted(listener) as program:
+                program.sendall(text)
+                assert guest.expect(Operation.RW).content == text
+                guest.say(Operation.RST)
+                guest.expect(Operation.RST)
+
+
 def test_nobody_there_is_a_reset(guest: Guest) -> None:
     guest.give_buffers()
     guest.say(Operation.REQUEST)
@@ -36,7 +64,7 @@ def test_another_destination_or_kind_is_a_reset(guest: Guest, wrong: dict[str, A
     guest.give_buffers()
     with guest.host_listener():
         guest.say(Operation.REQUEST, **wrong)
-        guest.expect(Operation.RST)
+        assert guest.expect(Operation.RST).header.kind == wrong.get("kind", STREAM)
 
 
 @pytest.mark.parametrize("operation", [op for op in Operation if op not in (Operation.REQUEST, Operation.RST)])
@@ -62,6 +90,17 @@ def test_a_program_reaches_a_port_of_the_guest(guest: Guest) -> None:
         guest.say(Operation.RESPONSE, guest=7003, host=request.source_port)
         assert program.recv(64) == b"OK %d\n" % request.source_port
         assert guest.expect(Operation.RW).content == b"said at once"
+
+
+def test_a_program_gets_a_port_of_its_own(guest: Guest) -> None:
+    """Though the guest has dialled from that port the one that would have been next."""
+    first = 1 << 30
+    guest.give_buffers(2)
+    with guest.host_listener(first):
+        guest.say(Operation.REQUEST, guest=7003, host=first)
+        guest.expect(Operation.RESPONSE)
+        with guest.dialled(7003):
+            assert guest.expect(Operation.REQUEST).header.source_port == first + 1
 
 
 def test_a_port_where_nobody_listens_is_closed_without_a_word(guest: Guest) -> None:
@@ -125,6 +164,12 @@ def test_another_greeting_is_closed(guest: Guest, line: bytes) -> None:
     assert guest.received == []
 
 
+def test_the_last_port_of_all_can_be_named(guest: Guest) -> None:
+    guest.give_buffers()
+    with guest.dialled(0xFFFFFFFE):
+        assert guest.expect(Operation.REQUEST).header.destination_port == 0xFFFFFFFE
+
+
 def test_a_greeting_may_come_in_pieces(guest: Guest) -> None:
     guest.give_buffers()
     with socket.socket(socket.AF_UNIX) as program:
@@ -158,6 +203,9 @@ def test_the_number_of_streams_is_bounded(guest: Guest) -> None:
         guest.give_buffers(2)
         guest.say(Operation.REQUEST, guest=9999)
         guest.expect(Operation.RST)
+        with guest.dialled(7003) as program:
+            guest.settle()
+            assert program.recv(1) == b""
         guest.say(Operation.SHUTDOWN, guest=0, flags=Shutdown.SEND | Shutdown.RECEIVE)
         guest.expect(Operation.RST)
         guest.give_buffers()
@@ -167,22 +215,41 @@ def test_the_number_of_streams_is_bounded(guest: Guest) -> None:
 
 def test_answers_without_end_are_not_kept_without_end(guest: Guest) -> None:
     """Without buffers of the guest, packets that would need an answer are left in the guest's own queue."""
-    for _ in range(1024 // 64 + 2):
-        for _ in range(64):
-            guest.outgoing.offer([bytes_of_a_stray_packet()])
-        guest.device.serve(1)
-        waiting = 64 - len(list(guest.outgoing.used()))
-        if waiting:
-            break
-    assert waiting > 0
+    assert stray_packets(guest, rounds=16) == 1024
+    assert stray_packets(guest, rounds=1) == 0
     guest.give_buffers(64)
     assert list(guest.outgoing.used())
 
 
-def bytes_of_a_stray_packet() -> bytes:
-    from strongroom.simulator.vhost.vsock.packets import STREAM, Header
+def test_a_guest_that_takes_nothing_cannot_be_reached(guest: Guest) -> None:
+    stray_packets(guest, rounds=16)
+    with guest.dialled(7003) as program:
+        guest.settle()
+        assert program.recv(1) == b""
 
-    return Header(CID, PARENT, 1, 2, 0, STREAM, Operation.CREDIT_REQUEST, 0, 0, 0).to_bytes()
+
+def stray_packets(guest: Guest, rounds: int) -> int:
+    """Rings full of packets to no stream, each of which wants an answer; how many the device takes."""
+    header, took = Header(CID, PARENT, 1, 2, 0, STREAM, Operation.CREDIT_REQUEST, 0, 0, 0).to_bytes(), 0
+    for _ in range(rounds):
+        for _ in range(64):
+            guest.outgoing.offer([header])
+        guest.device.serve(1)
+        took += len(list(guest.outgoing.used()))
+    return took
+
+
+def test_a_guest_that_refills_its_ring_without_end_does_not_hold_the_device(guest: Guest) -> None:
+    """Here without any work of its own: the ring where it gets packets back is the one where it offers them."""
+    guest.outgoing.offer([Header(CID, PARENT, 1, 2, 0, STREAM, Operation.RST, 0, 0, 0).to_bytes()])
+    rings = guest.outgoing.addresses
+    overlaid = RingAddresses(1, rings.descriptors, used=rings.available, available=rings.available)
+    guest.device.attach(1, Virtqueue(guest.memory.mapped, 64, overlaid, 0, lambda: None))
+    guest.give_buffers()
+    with guest.dialled(7003):
+        for _ in range(100):
+            assert guest.device.serve(1)
+        guest.expect(Operation.REQUEST)
 
 
 @pytest.mark.parametrize("wrong", [{"length": 5}, {"length": 0xFFFFFFFF}, {"source_cid": CID + 1}])
@@ -191,14 +258,20 @@ def test_a_packet_that_lies_about_itself_ends_the_device(guest: Guest, wrong: di
         guest.say(Operation.RW, content=b"four", **wrong)
 
 
+def test_a_packet_with_room_to_write_ends_the_device(guest: Guest) -> None:
+    guest.outgoing.offer([Header(CID, PARENT, 1, 2, 0, STREAM, Operation.RST, 0, 0, 0).to_bytes()], [8])
+    with pytest.raises(GuestFault, match="expected 0 readable bytes"):
+        guest.device.serve(1)
+
+
 def test_half_a_header_ends_the_device(guest: Guest) -> None:
     guest.outgoing.offer([bytes(43)])
     with pytest.raises(GuestFault, match="a header of 44 bytes, got 43"):
         guest.device.serve(1)
 
 
-@pytest.mark.parametrize("size", [43, 44])
-def test_a_buffer_without_room_ends_the_device(guest: Guest, size: int) -> None:
-    guest.incoming.offer((), [size])
+@pytest.mark.parametrize(("readable", "size"), [([], 43), ([], 44), ([b"x"], 100)])
+def test_a_buffer_without_room_ends_the_device(guest: Guest, readable: list[bytes], size: int) -> None:
+    guest.incoming.offer(readable, [size])
     with pytest.raises(GuestFault, match="more than 44 bytes"):
         guest.say(Operation.REQUEST)

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -114,15 +115,91 @@ def test_a_program_that_does_not_read_holds_the_guest_back(guest: Guest, program
     assert guest.expect(Operation.CREDIT_UPDATE).header.forwarded == sent
 
 
-def test_more_than_the_credit_is_a_reset(guest: Guest, program: socket.socket) -> None:
-    for _ in range(64):
-        guest.say(Operation.RW, content=bytes(64 << 10))
+def test_all_of_the_credit_is_good_and_no_byte_more(guest: Guest, program: socket.socket) -> None:
+    content = filled(guest, program)
+    guest.say(Operation.RW)
+    guest.settle()
+    assert guest.received == []
+    guest.say(Operation.RW, content=b"x")
+    guest.expect(Operation.RST)
+    assert content.startswith(taken(program))
+
+
+def filled(guest: Guest, program: socket.socket, held_bytes: int = BUFFER_BYTES) -> bytes:
+    """Send, to a program that does not read, what its socket takes, and as much behind it for the device to hold."""
+    piece, sent, forwarded = 32 << 10, 0, 0
+    content = hashlib.shake_128(b"filled").digest(4 << 20)
+    while room := min(piece, held_bytes - (sent - forwarded)):
+        guest.say(Operation.RW, content=content[sent : sent + room])
+        sent += room
+        guest.say(Operation.CREDIT_REQUEST)
+        guest.received += guest.take()
+        forwarded = guest.received[-1].header.forwarded
+        guest.give_buffers(len(guest.received))
+        guest.received.clear()
+    return content[:sent]
+
+
+def taken(program: socket.socket) -> bytes:
+    """All that the program reads to the end."""
+    return b"".join(iter(lambda: program.recv(1 << 20), b""))
+
+
+def test_bytes_keep_their_order_behind_those_that_wait(guest: Guest, program: socket.socket) -> None:
+    """The program has made room, and the device has not yet heard of it, when the guest sends on."""
+    content = filled(guest, program, held_bytes=BUFFER_BYTES // 2)
+    got = bytearray(program.recv(1 << 20))
+    guest.say(Operation.RW, content=b"behind")
+    guest.say(Operation.SHUTDOWN, flags=Shutdown.SEND)
+    while piece := program.recv(1 << 20):
+        got += piece
         guest.settle()
-        if any(packet.operation is Operation.RST for packet in guest.received):
-            break
-    assert guest.received[-1].operation is Operation.RST
-    while program.recv(1 << 20):
-        pass
+    assert got == content + b"behind"
+
+
+def shut_down(program: socket.socket) -> None:
+    program.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("end", [socket.socket.close, shut_down])
+def test_a_program_that_goes_away_with_bytes_unread(
+    guest: Guest, program: socket.socket, end: Callable[[socket.socket], None]
+) -> None:
+    """Also one that keeps its socket, where the bytes lie on; of its end a guest without room hears later."""
+    guest.room_bytes = 0
+    filled(guest, program)
+    end(program)
+    guest.settle()
+    assert [(packet.operation, packet.header.flags) for packet in guest.received] == [
+        (Operation.SHUTDOWN, Shutdown.RECEIVE)
+    ]
+    guest.room_bytes = 100
+    guest.received.clear()
+    guest.give_buffers(2)
+    guest.say(Operation.CREDIT_UPDATE)
+    guest.expect(Operation.SHUTDOWN)
+    guest.expect(Operation.RST)
+
+
+def test_a_stream_that_ends_while_it_waits_for_buffers(guest: Guest, program: socket.socket) -> None:
+    program.sendall(bytes(16 * ROOM_BYTES))
+    guest.settle()
+    guest.say(Operation.SHUTDOWN, flags=BOTH)
+    guest.received.clear()
+    guest.give_buffers(2)
+    guest.expect(Operation.RST)
+    guest.settle()
+    assert guest.received == []
+
+
+def test_the_hosts_end_takes_one_buffer(guest: Guest, program: socket.socket) -> None:
+    for number in range(5):  # of eight buffers the RESPONSE took one
+        program.sendall(b"%d" % number)
+        guest.expect(Operation.RW)
+    program.shutdown(socket.SHUT_WR)
+    guest.expect(Operation.SHUTDOWN)
+    guest.say(Operation.CREDIT_REQUEST)
+    guest.expect(Operation.CREDIT_UPDATE)
 
 
 def test_no_byte_goes_to_a_guest_without_credit(guest: Guest, program: socket.socket) -> None:
@@ -233,6 +310,13 @@ def test_what_does_not_fit_an_open_stream_is_a_reset(guest: Guest, program: sock
     assert program.recv(64) == b""
 
 
+@pytest.mark.parametrize("kind", [0, 2])
+def test_another_kind_of_packet_on_a_stream_is_a_reset(guest: Guest, program: socket.socket, kind: int) -> None:
+    guest.say(Operation.RW, kind=kind, content=b"x")
+    guest.expect(Operation.RST)
+    assert program.recv(64) == b""
+
+
 def test_many_streams_keep_their_bytes_apart(guest: Guest) -> None:
     guest.give_buffers(60)
     with guest.host_listener() as listener, ExitStack() as stack:
@@ -255,6 +339,23 @@ def test_many_streams_keep_their_bytes_apart(guest: Guest) -> None:
 def test_streams_end_with_the_guests_queues(guest: Guest, program: socket.socket) -> None:
     guest.device.attach(1, None)
     assert program.recv(64) == b""
+
+
+def test_what_waits_for_the_guest_goes_with_its_queues(guest: Guest) -> None:
+    guest.say(Operation.CREDIT_REQUEST)
+    guest.device.attach(0, None)
+    guest.device.attach(0, guest.incoming.queue())
+    guest.give_buffers()
+    guest.settle()
+    assert guest.received == []
+
+
+def test_one_program_does_not_hold_the_device(guest: Guest, program: socket.socket) -> None:
+    guest.give_buffers(40, HEADER_BYTES + 1)
+    guest.give_buffers(7)  # of the first eight one took the RESPONSE
+    program.sendall(bytes(7 * ROOM_BYTES))
+    guest.loop.step(1)
+    assert len(guest.take()) == 32
 
 
 def test_no_buffer_of_the_guest_is_lost(guest: Guest, program: socket.socket) -> None:
