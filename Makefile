@@ -4,18 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --no-cache-dir --disable-pip-version-check --quiet
-TAG ?= strongroom-enclave
-EIF ?= strongroom.eif
 
 export ORT_DISABLE_TELEMETRY := 1
 # pip asks for rustc's version; where that is rustup's stand-in, it would write its settings below HOME.
 $(VENV)/.installed: export RUSTUP_HOME := $(abspath $(VENV))/rustup
 
-.PHONY: env demo check test lock peers vectors js mutation mutated selftest fuzz eif eif-run eif-terminate eif-describe eif-local eif-reproducible boot-test qemu-nitro sbom audit release ci-deps clean
+.PHONY: env demo check test lock peers vectors js mutation mutated selftest fuzz eif eif-run eif-terminate eif-describe eif-local eif-reproducible boot-test nitro-run qemu-nitro sbom audit release ci-deps clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(VENV)/.installed ## Make .venv from the lock file, hashes required
 
@@ -107,20 +105,27 @@ fuzz: .fuzz/.installed ## Fuzz one parser with atheris: make fuzz TARGET=cbor SE
 		--require-hashes --requirement $<
 	@touch $@
 
-eif: env ## Build the enclave image file with docker and nitro-cli: make eif BASE=debian:trixie-slim@sha256:… POLICY=policy.toml ROLE=arn:…
-	@$(BIN)/strongroom eif from-docker --docker-uri "$(TAG)" --base "$(BASE)" --output "$(EIF)" \
-		$(if $(SIGNING_CERTIFICATE),--signing-certificate "$(SIGNING_CERTIFICATE)") \
-		$(if $(SIGNING_CERTIFICATE_KEY),--private-key "$(SIGNING_CERTIFICATE_KEY)") \
-		$(if $(POLICY),--policy "$(POLICY)") $(if $(ENTRY),--name "$(ENTRY)") \
-		$(if $(ROLE),--role "$(ROLE)") $(if $(ANY_PARENT_ROLE),--any-parent-role)
-
+TAG ?= strongroom-enclave
+EIF ?= strongroom.eif
 CPUS ?= 2
+IMAGE_VARIABLES := TAG EIF BASE POLICY ENTRY ROLE ANY_PARENT_ROLE SIGNING_CERTIFICATE SIGNING_CERTIFICATE_KEY \
+	CPUS MEMORY CID ENCLAVE RECORD
+# As they were given, through the environment: no character of a name is make's or the shell's.
+$(foreach name,$(IMAGE_VARIABLES),$(eval \
+	eif eif-run eif-terminate eif-local eif-reproducible sbom: override export $(name) := $$(value $(name))))
+
+eif: env ## Build the enclave image file with docker and nitro-cli: make eif BASE=debian:trixie-slim@sha256:… POLICY=policy.toml ROLE=arn:…
+	@$(BIN)/strongroom eif from-docker --docker-uri "$$TAG" --base "$$BASE" --output "$$EIF" \
+		$${SIGNING_CERTIFICATE:+--signing-certificate "$$SIGNING_CERTIFICATE"} \
+		$${SIGNING_CERTIFICATE_KEY:+--private-key "$$SIGNING_CERTIFICATE_KEY"} \
+		$${POLICY:+--policy "$$POLICY"} $${ENTRY:+--name "$$ENTRY"} \
+		$${ROLE:+--role "$$ROLE"} $${ANY_PARENT_ROLE:+--any-parent-role}
 
 eif-run: env ## Start it with nitro-cli: make eif-run CPUS=2 MEMORY=4096 CID=16
-	@deploy/nitro-enclave.sh run $(BIN)/strongroom "$(EIF)" "$(CPUS)" "$(MEMORY)" "$(CID)"
+	@deploy/nitro-enclave.sh run $(BIN)/strongroom "$$EIF" "$$CPUS" "$$MEMORY" "$$CID"
 
 eif-terminate: ## End one: make eif-terminate ENCLAVE=ID-or-name
-	@deploy/nitro-enclave.sh terminate "$(ENCLAVE)"
+	@deploy/nitro-enclave.sh terminate "$$ENCLAVE"
 
 eif-describe: ## List those that nitro-cli runs
 	@deploy/nitro-enclave.sh describe
@@ -129,14 +134,17 @@ RELEASE_PYTHON := .release/venv/bin/python
 # When a release is dated: its commit, unless told.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
-sbom: .release/image.json ## Write dist/sbom.json: the image's Python packages and our measured modules (CycloneDX)
-	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(RELEASE_PYTHON) -m deploy.release.sbom \
-		requirements/enclave.txt $< --output dist/sbom.json
+sbom: .release/image.json ## Write dist/sbom.json: what is in the image (CycloneDX), Debian's packages by RECORD=.image/packages.json
+	@record=$${RECORD:-$(wildcard .image/packages.json)}; \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(RELEASE_PYTHON) -m deploy.release.sbom \
+		requirements/enclave.txt $< $${record:+--record "$$record"} --output dist/sbom.json
 
 audit: .release/venv/.installed ## Hold every pinned package against the known vulnerabilities (needs their service)
 	@PATH="$(abspath .release/venv/bin):$$PATH" $(RELEASE_PYTHON) -m deploy.release.audit $(wildcard requirements/*.txt)
 
-release: ## Audit, test, then write wheel and SBOM to dist
+release: ## Audit, test, then write wheel and SBOM of a checkout as committed to dist
+	@changes=$$(git status --porcelain) && [ -z "$$changes" ] || \
+		{ echo "error: expected a checkout as committed, got another or none; git status names what differs" >&2; exit 1; }
 	@$(MAKE) --silent audit
 	@$(MAKE) test
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m hatchling build --target wheel
@@ -149,21 +157,22 @@ release: ## Audit, test, then write wheel and SBOM to dist
 		--only-binary :all: --require-hashes --requirement $<
 	@touch $@
 
-.release/image.json: requirements/enclave.txt deploy/image-wheels.sh .release/venv/.installed
+.release/image.json: requirements/enclave.txt deploy/image-wheels.sh strongroom/image/interpreter.py .release/venv/.installed
 	@echo "Asking pip for the wheels of the image …"
 	@deploy/image-wheels.sh $(RELEASE_PYTHON) $< $@
 
-RECORD ?=
-
 eif-local: env ## Build the image without docker and nitro-cli: make eif-local RECORD=.image/packages.json
-	@$(BIN)/strongroom eif local $(if $(RECORD),--record "$(RECORD)")
+	@$(BIN)/strongroom eif local $${RECORD:+--record "$$RECORD"}
 
 eif-reproducible: env ## Build it twice, as unlike as can be, and compare: make eif-reproducible RECORD=…
-	@$(BIN)/strongroom eif reproduce $(if $(RECORD),--record "$(RECORD)")
+	@$(BIN)/strongroom eif reproduce $${RECORD:+--record "$$RECORD"}
 
 boot-test: env ## Boot the image of make eif-local in QEMU: attestation, key release, an answer, refusals
 	@if [ -e .image/strongroom-local.eif ]; then $(BIN)/python -m strongroom.simulator.boot_image .image; fi
 	@$(BIN)/pytest -q -s tests/boot
+
+nitro-run: env ## Run strongroom enclave run nitro, over vsock, in a machine that plays the parent instance
+	@STRONGROOM_NITRO_RUN=1 $(BIN)/pytest -q -s tests/boot/test_parent_instance.py
 
 qemu-nitro: env .qemu-nitro/.installed ## Hold our PCRs against those of QEMU's own nitro-enclave machine
 	@[ -d .image/parts ] || { echo "error: expected the image that make eif-local builds in .image, got none" >&2; exit 1; }

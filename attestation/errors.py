@@ -10,7 +10,9 @@ Rule numbers are those of docs/attestation.md.
 
 from __future__ import annotations
 
+import copyreg
 from enum import StrEnum
+from typing import Any
 
 
 class RejectionClass(StrEnum):
@@ -117,6 +119,10 @@ class RejectionCode(StrEnum):
 
 class AttestationError(Exception):
     """Base of everything that this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: an exception is made again from its text, which is not what most of these are made of."""
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]  # not in typeshed
 
 
 class Rejected(AttestationError):

@@ -24,8 +24,9 @@ def main() -> int:
     except (BootRefused, NSMError) as refused:
         print(f"error: {refused}", file=sys.stderr)
         return 70
+    from enclave.addresses import Addresses
     from enclave.clock import set_system_clock
-    from enclave.server import Addresses, run
+    from enclave.server import run
     from strongroom.transport.addresses import PARENT_CID
 
     return run(nsm, Addresses.vsock(PARENT_CID), set_system_clock)

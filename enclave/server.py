@@ -11,11 +11,11 @@ import signal
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
 
+from enclave.addresses import Addresses
 from enclave.asgi import App
 from enclave.boot.control import ControlApp
 from enclave.boot.sequence import BootSequence
@@ -31,13 +31,7 @@ from enclave.serving.api import APIApp
 from enclave.serving.service import InferenceService
 from enclave.threads import running_pool
 from strongroom.protocol.constants import BootState
-from strongroom.transport.addresses import Address, VsockAddress, listen_any
 from strongroom.transport.sockets import listen
-
-API_PORT: Final = 7001
-CONTROL_PORT: Final = 7002
-LOG_PORT: Final = 7003
-PROXY_PORT: Final = 7004
 
 EXIT_TERMINATED: Final = 0
 EXIT_REFUSED: Final = 70
@@ -47,23 +41,6 @@ _ENGINE_THREADS: Final = 2
 _WAITING_THREADS: Final = 6  # for what blocks: the NSM, KMS, loading; asyncio itself has as many on two cores
 _GRACE_S: Final = 0.2  # time for a reader of the log port to take the last line
 _EXIT_DEADLINE_S: Final = 2.0
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where the enclave listens, and the proxy it may dial."""
-
-    api: Address
-    control: Address
-    log: Address
-    proxy: Address
-
-    @classmethod
-    def vsock(cls, parent_cid: int) -> "Addresses":
-        """The fixed ports of the image."""
-        return cls(
-            listen_any(API_PORT), listen_any(CONTROL_PORT), listen_any(LOG_PORT), VsockAddress(parent_cid, PROXY_PORT)
-        )
 
 
 class _Server(uvicorn.Server):

@@ -6,6 +6,7 @@ worth when it is wrong.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,10 @@ import pytest
 
 from attestation.measurements import parent_role_pcr3
 from attestation.policy_file import load_measurements
+from strongroom.image import tools
+from strongroom.image.errors import ProgramFailed
+from strongroom.image.nitro_cli import build_enclave
+from strongroom.image.source import source_of
 from tests.attestation.eif.builder import (
     PCR0,
     SECTIONS,
@@ -31,6 +36,7 @@ from tests.attestation.eif.builder import (
     rsa_key,
     signature,
 )
+from tests.image.gone import wait_gone
 from tests.image.signers import key_pem, write_pair
 
 ROOT = Path(__file__).parents[1]
@@ -115,18 +121,22 @@ class Bench:
         case.write_text(json.dumps({"image": data, "answers": answers, "exit": exit_code}))
         self._program("nitro-cli", NITRO_CLI.format(python=sys.executable, case=str(case)))
 
-    def hanging_nitro_cli(self) -> None:
+    def hanging_nitro_cli(self, after_s: int = 1) -> None:
         """One that answers what version it is, and nothing else. It tells its pid when whoever started it waits."""
         pid = self.folder / "pid"
         self._program(
-            "nitro-cli", f'#!/bin/sh\n[ "$1" = --version ] && exit\nsleep 1\necho $$ > {pid}\nexec sleep 60\n'
+            "nitro-cli", f'#!/bin/sh\n[ "$1" = --version ] && exit\nsleep {after_s}\necho $$ > {pid}\nexec sleep 60\n'
         )
 
     def make(self, target: str, **variables: str | Path) -> subprocess.CompletedProcess[str]:
         given = {"TAG": "test", "EIF": self.eif, **variables}
-        arguments = [f"{name}={value}" for name, value in given.items()]
+        arguments = [f"{name}={value}" for name, value in given.items() if name not in self.environment]
         command = ["make", "--no-print-directory", "-o", ".venv/.installed", target, *arguments]
         return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60)
+
+    def with_variables(self, **variables: str) -> "Bench":
+        """One whose variables come to make through the environment."""
+        return replace(self, environment={**self.environment, **variables})
 
     def _program(self, name: str, text: str) -> None:
         path = self.folder / "bin" / name
@@ -175,7 +185,45 @@ def test_docker_builds_the_file_and_nitro_cli_takes_the_tag(ready: Bench) -> Non
     assert PCR0.hex() in done.stdout
     assert "chatter of docker" in done.stderr
     assert "chatter" not in done.stdout
+    source = source_of(ROOT)
+    said = [line.partition(", ")[0] for line in done.stderr.splitlines() if line.startswith("… source: ")]
+    assert said == ([] if source is None else [f"… source: commit {source.commit[:12]}"])
     assert not list(ready.folder.glob(".x.eif*"))
+
+
+AWKWARD = """it's "a\\ `id` $HOME $(id) ${HOME} $$ #;&|<>* %s ü"""
+
+
+@pytest.mark.parametrize("by_environment", [False, True], ids=["argument", "environment"])
+def test_no_character_of_a_variable_is_make_s_or_the_shell_s(ready: Bench, by_environment: bool) -> None:
+    def make(target: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return ready.with_variables(**variables).make(target) if by_environment else ready.make(target, **variables)
+
+    eif, policy, signer = (f"{ready.folder}/{name} {AWKWARD}" for name in ("eif", "policy", "signer"))
+    write_pair(ready.folder)[0].rename(signer)
+    image = Image().with_sections(signature())
+    ready.nitro_cli(image, {"Measurements": json.loads(described(ready, image))["Measurements"]})
+    given = {"TAG": AWKWARD, "EIF": eif, "BASE": BASE, "POLICY": policy, "ENTRY": "of 1.4", "ROLE": ROLE}
+    given |= {"SIGNING_CERTIFICATE": signer, "SIGNING_CERTIFICATE_KEY": KMS_KEY}
+    done = make("eif", **given)
+    assert done.returncode == 0, done.stderr
+    assert ready.calls[-1].startswith(
+        f"nitro-cli build-enclave --docker-uri {AWKWARD} --output-file {ready.folder}/.eif "
+    )
+    assert ready.calls[-1].endswith(f"--signing-certificate {signer} --private-key {KMS_KEY}")
+    [entry] = load_measurements(Path(policy).read_bytes())
+    assert (entry.name, Path(eif).exists()) == ("of 1.4", True)
+    assert "expected a name of" in failed(make("eif", **{**given, "ENTRY": 'a"b'}))
+    assert "expected CID=NUMBER, got '$(shell id)'" in failed(make("eif-run", MEMORY="1", CID="$(shell id)"))
+    assert make("eif-terminate", ENCLAVE=AWKWARD).returncode == 0
+    assert ready.calls[-1] == f"nitro-cli terminate-enclave --enclave-name {AWKWARD}"
+    assert repr(AWKWARD)[1:-1] in failed(make("eif-local", RECORD=f"{ready.folder}/{AWKWARD}"))
+
+
+def test_the_list_of_targets_has_two_columns(bench: Bench) -> None:
+    lines = bench.make("help").stdout.splitlines()
+    assert len(lines) > 20
+    assert len({re.match(r"[a-z-]+ {2,}", line).end() for line in lines}) == 1  # type: ignore[union-attr]
 
 
 def test_a_date_reaches_docker(ready: Bench) -> None:
@@ -282,6 +330,20 @@ def test_an_ended_build_leaves_no_nitro_cli_and_no_draft(ready: Bench, number: s
         assert process.wait(30) == 128 + number
     with pytest.raises(ProcessLookupError):
         os.kill(int((ready.folder / "pid").read_text()), 0)
+    assert not list(ready.folder.glob("*x.eif*"))
+
+
+def test_a_nitro_cli_that_hangs_is_ended_and_told_and_leaves_no_draft(
+    ready: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.hanging_nitro_cli(after_s=0)
+    monkeypatch.setenv("PATH", ready.environment["PATH"])
+    monkeypatch.setattr(tools, "_LIMIT_S", 0.6)
+    with pytest.raises(
+        ProgramFailed, match=r"^nitro-cli build-enclave: expected an end within 0\.01 minutes, got none"
+    ):
+        build_enclave("x", ready.eif)
+    wait_gone([int((ready.folder / "pid").read_text())])
     assert not list(ready.folder.glob("*x.eif*"))
 
 
@@ -459,10 +521,9 @@ def test_the_command_of_the_image_is_absolute_and_there_is_no_entry_point() -> N
 
 
 def test_no_switch_for_simulation_is_in_the_measured_code() -> None:
-    from strongroom.simulator.image import MEASURED
+    from strongroom.image.measured import MEASURED
 
-    places = [ROOT / name for name in MEASURED]
-    files = [path for place in places for path in (place.rglob("*.py") if place.is_dir() else [place])]
+    files = [ROOT / name for name in MEASURED if name.endswith(".py")]
     assert len(files) > 40
     for path in files:
         text = path.read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.simulator.image import MEASURED
+from strongroom.image.measured import MEASURED
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,6 +53,11 @@ HOST = (
         ("import enclave.server", (*HOST, "fastapi", "pydantic", "aiohttp", "onnx", "gguf", "pycose", "moto")),
         ("import strongroom.surfaces.routes", ("attestation", "strongroom.client", "asyncio", "aiohttp", "httpx2")),
         ("import strongroom.client.aio", ("parent", "enclave", "strongroom.transport", "onnxruntime", "boto3")),
+        (
+            "import strongroom.simulator.appliance, strongroom.simulator.machine",
+            ("enclave.server", "onnxruntime", "moto"),
+        ),
+        ("import strongroom.simulator.vhost.nsm.__main__", ("enclave.server", "onnxruntime", "numpy", "boto3", "moto")),
         ("import strongroom.image.eif", ("enclave", "parent", "strongroom.transport", "asyncio", "boto3")),
         ("import strongroom.client", HEAVY),
         ("from strongroom.cli.commands import cli", HEAVY),
@@ -63,10 +68,8 @@ def test_a_part_drags_in_nothing_it_must_not_name(statement: str, forbidden: tup
 
 
 def measured_modules() -> set[str]:
-    """Every module below what the image copies."""
-    places = [ROOT / name for name in MEASURED]
-    paths = [path for place in places for path in (place.rglob("*.py") if place.is_dir() else [place])]
-    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths}
+    """Every module that the image gets."""
+    names = {".".join(Path(name).with_suffix("").parts) for name in MEASURED if name.endswith(".py")}
     return {name.removesuffix(".__init__") for name in names}
 
 
@@ -76,17 +79,23 @@ def test_the_image_holds_exactly_the_modules_of_ours_that_the_enclave_loads() ->
     )
     modules = modules_of(f"import enclave.server, enclave.__main__, enclave.entropy, enclave.nsm.device; {engine}")
     ours = {name for name in modules if loaded({name}, "attestation", "enclave", "parent", "proxy", "strongroom")}
-    assert measured_modules() == ours
+    assert measured_modules() == ours, "strongroom/image/measured.txt says what the image gets"
+    others = {name for name in MEASURED if not name.endswith(".py")}
+    assert others == {"enclave/kms/amazon-trust-roots.pem", "enclave/kms/hybrid.cnf"}
+    assert list(MEASURED) == sorted(MEASURED)
 
 
-def test_the_dockerfile_copies_what_is_measured() -> None:
-    lines = (ROOT / "Dockerfile.enclave").read_text().replace("\\\n", " ").splitlines()
-    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
-    assert {name for names in copies for name in names} == {
-        *MEASURED,
-        "requirements/enclave.txt",
-        "deploy/prune-image.sh",
-    }
+@pytest.mark.parametrize("folder", ["attestation/key_policy", "enclave", "strongroom/protocol", "strongroom/transport"])
+def test_a_measured_folder_holds_no_module_that_is_not(folder: str) -> None:
+    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+    assert found - set(MEASURED) == set(), "is it loaded? then strongroom/image/measured.txt must name it"
+
+
+def test_the_dockerfile_copies_of_ours_what_the_list_names() -> None:
+    text = (ROOT / "Dockerfile.enclave").read_text().replace("\\\n", " ")
+    copies = [line.split()[1:] for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line]
+    assert [words for words in copies if words[-1].startswith("/image")] == []
+    assert "cd /ours && xargs --arg-file strongroom/image/measured.txt " in text
 
 
 def test_the_images_list_names_every_distribution_that_the_enclave_loads() -> None:

@@ -19,6 +19,10 @@ from attestation.eif.errors import EIFError
 MAX_SECTIONS = 32
 MIN_SECTIONS = 2
 
+MAX_FILE_BYTES = 16 << 30
+"""Ours, the format has none. An enclave needs four times its image in memory, and models do not lie in ours; whoever
+hands in a longer file, which may be a hole, would have it hashed for minutes before its end is found wrong."""
+
 _HEADER = struct.Struct(f">4sHHQQHH{MAX_SECTIONS}Q{MAX_SECTIONS}QII")
 _SECTION_HEADER = struct.Struct(">HHQ")
 
@@ -87,6 +91,7 @@ class Header:
             if value:
                 raise EIFError("zero in a reserved field", f"{value}", offset)
         _check_count(count)
+        _check_size(file_bytes)
         slots = _slots(table[:MAX_SECTIONS], table[MAX_SECTIONS:], count, file_bytes)
         return cls(version, _ARCHITECTURES[flags], slots, crc32, memory_bytes, cpus)
 
@@ -101,13 +106,17 @@ class Header:
 
 
 def place(sizes: Iterable[int]) -> tuple[Slot, ...]:
-    """Where sections with data of these sizes lie, in file order. Raises EIFError unless they are 2 to 32."""
+    """Where sections with data of these sizes lie, in file order.
+
+    Raises EIFError unless they are 2 to 32, in at most ``MAX_FILE_BYTES``.
+    """
     slots: list[Slot] = []
     at = HEADER_BYTES
     for data_bytes in sizes:
         slots.append(Slot(at, data_bytes))
         at = slots[-1].data_offset + data_bytes
     _check_count(len(slots))
+    _check_size(at)
     return tuple(slots)
 
 
@@ -131,6 +140,11 @@ def read_section_type(data: bytes, slot: Slot) -> SectionType:
 def _check_count(count: int) -> None:
     if not MIN_SECTIONS <= count <= MAX_SECTIONS:
         raise EIFError(f"{MIN_SECTIONS} to {MAX_SECTIONS} sections", f"{count}", _COUNT_AT)
+
+
+def _check_size(file_bytes: int) -> None:
+    if file_bytes > MAX_FILE_BYTES:
+        raise EIFError(f"at most {MAX_FILE_BYTES} bytes of file", f"{file_bytes}", MAX_FILE_BYTES)
 
 
 def _slots(offsets: list[int], sizes: list[int], count: int, file_bytes: int) -> tuple[Slot, ...]:

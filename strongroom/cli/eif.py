@@ -10,7 +10,6 @@ from strongroom.cli.eif_building import build, sign
 from strongroom.cli.eif_docker import from_docker
 from strongroom.cli.eif_local import local, reproduce
 from strongroom.cli.eif_reading import EXISTING_FILE, read_eif
-from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.readable import escaped, pcr_rows
@@ -25,7 +24,6 @@ _ROLE_TO_ADD = '# parent_role = "arn:aws:iam::…:role/…"  add it; only any_pa
 @click.group()
 def eif() -> None:
     """Build, sign, describe and measure enclave image files (EIF)."""
-    end_in_order()
 
 
 eif.add_command(build)

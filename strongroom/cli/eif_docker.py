@@ -10,6 +10,7 @@ from strongroom.cli.eif_building import OUTPUT_FILE, print_image, require_anothe
 from strongroom.cli.eif_reading import EXISTING_FILE, progress_bar
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option
+from strongroom.cli.readable import escaped
 
 if TYPE_CHECKING:
     from strongroom.image.nitro_cli import Signing
@@ -67,12 +68,21 @@ def from_docker(
         nitro_cli.check_inputs(base, epoch)
     nitro_cli.require_tools()
     if base is not None:
+        _say_source()
         nitro_cli.build_image(docker_uri, base, epoch)
     with progress_bar() as progress:
         image = nitro_cli.build_enclave(docker_uri, output, signing, progress)
     if policy is not None:
         policy_entries.write(policy, entry, image.pcrs)
     print_image(output, image, as_json, [("policy", f"{policy}, entry {entry.name}" if policy else _NO_POLICY)])
+
+
+def _say_source() -> None:
+    """On standard error, like all that a build says before its answer."""
+    from strongroom.image.source import source_of
+
+    if (source := source_of(Path.cwd())) is not None:
+        click.echo(escaped(f"… source: {source}"), err=True)
 
 
 def _signing(certificate: Path | None, private_key: str | None) -> "Signing | None":

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from strongroom.cli.eif_reading import EXISTING_FILE
 from strongroom.cli.failures import EXIT_FAILED
 from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
-from strongroom.cli.readable import pcr_rows
+from strongroom.cli.readable import escaped, pcr_rows
 
 if TYPE_CHECKING:
     from strongroom.image.folders import Folders
@@ -82,7 +83,7 @@ def _read(record: Path | None) -> "Record | None":
 
 
 def _say(line: str) -> None:
-    click.echo(f"… {line}", err=True)
+    click.echo(f"… {escaped(line)}", err=True)
 
 
 def _hex(pcrs: Mapping[int, bytes]) -> dict[str, str]:
@@ -100,6 +101,7 @@ def _summary(folders: "Folders", image: "LocalImage") -> dict[str, object]:
         "eif_bytes": image.eif_bytes,
         "Measurements": _hex(image.pcrs),
         "note": NOTE,
+        "source": None if image.record.source is None else msgspec.to_builtins(image.record.source),
         "content": kinds,
         "packages": {"debian": len(image.record.debian), "wheels": len(image.record.wheels)},
     }
@@ -114,6 +116,7 @@ def _rows(folders: "Folders", image: "LocalImage") -> list[tuple[str, str]]:
         ("size", f"{image.eif_bytes:>11,} bytes; an enclave of it needs {memory_mib:,} MiB or more"),
         *kinds,
         ("packages", packages),
+        ("source", escaped(str(image.record.source or "no git checkout"))),
         *_pcr_rows(image.pcrs),
         ("", NOTE),
     ]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from strongroom.image import wheels
 from strongroom.image.containers import Builder, BuiltImage
 from strongroom.image.debian import Apt, control_of, write_repository
@@ -22,6 +24,7 @@ from strongroom.image.programs import Programs
 from strongroom.image.ramdisk import write_application
 from strongroom.image.record import Package, Record, require
 from strongroom.image.sizes import Size, sizes
+from strongroom.image.source import source_of
 
 MODULES: Final = ("virtio_mmio", "vmw_vsock_virtio_transport", "nsm")
 """Of the kernel's thousands; what they need comes with them."""
@@ -72,7 +75,10 @@ def build_held(folders: Folders, record: Record | None, *, programs: Programs | 
 
 def _build(folders: Folders, record: Record | None, programs: Programs | None, say: Say) -> LocalImage:
     own = Programs(folders.work)
-    record = _packages(folders, record, own, say)
+    source = source_of(folders.checkout)
+    if source is not None:
+        say(f"source: {source}")
+    record = replace(_packages(folders, record, own, say), source=source)
     builder = _builder(folders, record, programs or own, own)
     say("building the base")
     base = builder.make_base()
@@ -112,6 +118,7 @@ def _packages(folders: Folders, record: Record | None, own: Programs, say: Say) 
         found = [*apt.with_dependencies(_BUILD_PACKAGES), apt.alone(apt.kernel())]
         record = Record(tuple(found), tuple(wheels.download(requirements, folders.wheels, own)))
     else:
+        wheels.require_pinned(requirements, record.wheels)
         say(f"taking the packages of the record: {len(record.debian)} of Debian, {len(record.wheels)} wheels")
         apt.again(record.debian)
         wheels.again(requirements, folders.wheels, record.wheels, own)

@@ -1,19 +1,16 @@
-"""Other people's programs that a build runs: found, logged, and told apart when they fail."""
+"""Other people's programs in the background: what they say goes to a log, and its last lines tell why one failed."""
 
 import os
-import signal
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from strongroom.image.errors import ProgramFailed, ProgramMissing
+from strongroom.image.processes import started
 
 _PACKAGES = {"dpkg-deb": "dpkg", "apt-get": "apt", "apt-cache": "apt"}  # the others are called like their program
 _QUOTED_LINES = 5
-_GRACE_S = 10.0  # to remove what it has begun
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,13 @@ class Programs:
             log.flush()
             begin = log.tell()
             try:
-                with self._started(arguments, working_folder or self.folder, log) as process:
+                with started(
+                    arguments,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    folder=working_folder or self.folder,
+                    environment=self._environment(),
+                ) as process:
                     answer, _ = process.communicate()
             except FileNotFoundError:
                 raise _missing(str(command[0])) from None
@@ -43,24 +46,6 @@ class Programs:
         if process.returncode:
             raise self._failure(str(command[0]), process.returncode, begin)
         return answer.decode(errors="replace")
-
-    @contextmanager
-    def _started(self, arguments: list[str], folder: Path, log: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
-        """A process in a session of its own: whatever interrupts us, it ends with all that it has started."""
-        with subprocess.Popen(
-            arguments,
-            cwd=folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield process
-            except BaseException:
-                _end(process)
-                raise
 
     @property
     def log(self) -> Path:
@@ -78,15 +63,6 @@ class Programs:
         if code == 127:  # the prefix found no such program
             return _missing(program)
         return ProgramFailed(f"{program} ended with exit code {code}; {self.log} has all of it: {said}")
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=_GRACE_S)  # until all who write to its standard output have ended
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _missing(program: str) -> ProgramMissing:

@@ -1,4 +1,4 @@
-"""The packages that an image was built from: what to keep beside it, and what another build starts from."""
+"""The packages that an image was built from, and its commit: what to keep, and what another build starts from."""
 
 import hashlib
 from collections import Counter
@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from strongroom.image.errors import InputRefused
+from strongroom.image.source import Source
 
 _SHA256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _FILE = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+%~-]*\Z")]
@@ -34,6 +35,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     debian: tuple[Package, ...]
     wheels: tuple[Package, ...]
+    source: Source | None = None
+    """Of our own files; None where git knew nothing of them. Nobody builds from it."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Record":
@@ -49,7 +52,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_bytes(self) -> bytes:
         """Sorted, one value a line."""
-        ordered = Record(tuple(sorted(self.debian)), tuple(sorted(self.wheels)))
+        ordered = Record(tuple(sorted(self.debian)), tuple(sorted(self.wheels)), self.source)
         return msgspec.json.format(msgspec.json.encode(ordered)) + b"\n"
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from attestation.eif.reader import EIF
-from enclave.server import Addresses
+from enclave.addresses import Addresses
 from strongroom.simulator.image import image_pcrs
 from strongroom.simulator.part import Part
 from strongroom.simulator.sockets import enclave_addresses, machine_addresses, numbered

@@ -6,34 +6,10 @@ built by nitro-cli, and PCR1 stands for a kernel that does not exist.
 
 import hashlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from attestation.measurements import ZERO, extend
-
-MEASURED = (
-    "attestation/__init__.py",
-    "attestation/bindings.py",
-    "attestation/cbor.py",
-    "attestation/checkpoints.py",
-    "attestation/cose.py",
-    "attestation/documents.py",
-    "attestation/errors.py",
-    "attestation/evidence.py",
-    "attestation/fields.py",
-    "attestation/key_policy",
-    "attestation/measurements.py",
-    "attestation/merkle.py",
-    "attestation/proof_errors.py",
-    "attestation/receipt_claims.py",
-    "attestation/receipts.py",
-    "attestation/signing.py",
-    "enclave",
-    "strongroom/__init__.py",
-    "strongroom/protocol",
-    "strongroom/transport",
-)
-"""What Dockerfile.enclave copies of ours, relative to the folder that holds the packages."""
+from strongroom.image.measured import MEASURED
 
 _ROOT = Path(__file__).parents[2]
 
@@ -49,13 +25,7 @@ def image_pcrs() -> dict[int, bytes]:
 def measured_sha384() -> bytes:
     """One digest (48 bytes) of the measured modules: over each one's path, a zero byte and its content's SHA-384."""
     application = hashlib.sha384()
-    for path in _measured_files():
-        content = hashlib.sha384(path.read_bytes()).digest()
-        application.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + content)
+    for name in MEASURED:
+        content = hashlib.sha384((_ROOT / name).read_bytes()).digest()
+        application.update(name.encode() + b"\0" + content)
     return application.digest()
-
-
-def _measured_files() -> Iterator[Path]:
-    for path in (_ROOT / name for name in MEASURED):
-        found = path.rglob("*") if path.is_dir() else (path,)
-        yield from sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts)

@@ -4,7 +4,7 @@ import errno
 import socket
 from pathlib import Path
 
-from enclave.server import API_PORT, CONTROL_PORT, LOG_PORT, Addresses
+from enclave.addresses import API_PORT, CONTROL_PORT, LOG_PORT, Addresses
 from strongroom.transport.addresses import UnixAddress, VsockUnixAddress
 from strongroom.transport.sockets import listen
 

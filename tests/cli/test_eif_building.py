@@ -13,7 +13,7 @@ import pytest
 
 from strongroom.cli.eif_building import MAX_INSTANT_S
 from tests.attestation.eif.builder import PCR0, Image, certificate, envelope, key, payload, pcr, signature
-from tests.cli.running import failed, strongroom
+from tests.cli.running import failed, invoked, strongroom
 from tests.image.signers import key_pem, write_pair
 
 
@@ -45,7 +45,7 @@ def test_the_answer_is_nitro_cli_s(tmp_path: Path) -> None:
 
 
 def test_the_table(tmp_path: Path) -> None:
-    done = strongroom("eif", "build", *sections(tmp_path))
+    done = invoked("eif", "build", *sections(tmp_path))
     text = done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b"")
     assert "version 4, x86_64" in text
@@ -53,36 +53,37 @@ def test_the_table(tmp_path: Path) -> None:
     assert "PCR8" not in text
 
 
-def test_the_same_bytes_under_one_source_date_epoch(tmp_path: Path) -> None:
-    written = set()
-    for options, environment in ((["--source-date-epoch", "86400"], {}), ([], {"SOURCE_DATE_EPOCH": "86400"})):
-        done = strongroom("eif", "build", *sections(tmp_path), *signing(tmp_path), *options, env=environment)
-        assert done.returncode == 0
+def test_the_same_bytes_under_one_source_date_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, options = set(), [*sections(tmp_path), *signing(tmp_path)]
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    for more in (["--source-date-epoch", "86400"], []):
+        assert invoked("eif", "build", *options, *more).returncode == 0
         written.add((tmp_path / "x.eif").read_bytes())
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     assert len(written) == 1
-    description = json.loads(strongroom("eif", "describe", tmp_path / "x.eif", "--json").stdout)
+    description = json.loads(invoked("eif", "describe", tmp_path / "x.eif", "--json").stdout)
     assert description["Metadata"]["BuildTime"] == "1970-01-02T00:00:00+00:00"
 
 
 def test_what_is_not_measured_is_written_all_the_same(tmp_path: Path) -> None:
     options = ["--name", "röm", "--version", "1.4.0", "--kernel-version", "6.12", "--arch", "arm64"]
-    assert strongroom("eif", "build", *sections(tmp_path), *options).returncode == 0
-    done = strongroom("eif", "describe", tmp_path / "x.eif", "--json")
+    assert invoked("eif", "build", *sections(tmp_path), *options).returncode == 0
+    done = invoked("eif", "describe", tmp_path / "x.eif", "--json")
     description = json.loads(done.stdout)
     assert (description["ImageName"], description["ImageVersion"]) == ("röm", "1.4.0")
     assert description["Metadata"]["KernelVersion"] == "6.12"
     assert description["Measurements"]["PCR0"] == PCR0.hex()
-    assert b"aarch64" in strongroom("eif", "describe", tmp_path / "x.eif").stdout
+    assert b"aarch64" in invoked("eif", "describe", tmp_path / "x.eif").stdout
 
 
 def test_signing_in_place_and_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "x.eif"
     file.write_bytes(Image().to_bytes())
     options = signing(tmp_path)
-    done = strongroom("eif", "sign", file, *options, "--output", tmp_path / "y.eif", "--json")
+    done = invoked("eif", "sign", file, *options, "--output", tmp_path / "y.eif", "--json")
     assert list(json.loads(done.stdout)["Measurements"])[-1] == "PCR8"
     assert file.read_bytes() == Image().to_bytes()
-    assert b"holds" in strongroom("eif", "sign", file, *options).stdout
+    assert b"holds" in invoked("eif", "sign", file, *options).stdout
     assert file.read_bytes() == (tmp_path / "y.eif").read_bytes() == Image().with_sections(signature()).to_bytes()
 
 
@@ -98,7 +99,7 @@ def test_signing_in_place_and_elsewhere(tmp_path: Path) -> None:
 def test_what_is_not_sound_is_not_signed(image: Image, code: str, words: str, tmp_path: Path) -> None:
     file = tmp_path / "x.eif"
     file.write_bytes(image.to_bytes())
-    done = strongroom("eif", "sign", file, *signing(tmp_path), "--json")
+    done = invoked("eif", "sign", file, *signing(tmp_path), "--json")
     assert words in failed(done, 1)
     assert json.loads(done.stdout)["error"]["code"] == code
     assert file.read_bytes() == image.to_bytes()
@@ -107,22 +108,22 @@ def test_what_is_not_sound_is_not_signed(image: Image, code: str, words: str, tm
 def test_keys_that_nothing_is_signed_with(tmp_path: Path) -> None:
     options = signing(tmp_path)
     (tmp_path / "signer-key.pem").write_bytes(key_pem(key("ES384"), b"secret"))
-    done = strongroom("eif", "build", *sections(tmp_path), *options, "--json")
+    done = invoked("eif", "build", *sections(tmp_path), *options, "--json")
     assert "openssl pkey" in failed(done, 1)
     assert json.loads(done.stdout)["error"]["code"] == "signing"
     (tmp_path / "signer-key.pem").write_bytes(key_pem(key("ES256")))
-    assert "the certificate's" in failed(strongroom("eif", "build", *sections(tmp_path), *options), 1)
+    assert "the certificate's" in failed(invoked("eif", "build", *sections(tmp_path), *options), 1)
     assert not (tmp_path / "x.eif").exists()
     for option in ("--signing-certificate", "--private-key"):
-        done = strongroom("eif", "build", *sections(tmp_path), option, tmp_path / "signer.pem")
+        done = invoked("eif", "build", *sections(tmp_path), option, tmp_path / "signer.pem")
         assert "or neither" in failed(done)
     (tmp_path / "signer.pem").write_bytes(certificate(key("ES384")) + b"\n" * 16384)
-    assert "at most 16384 bytes" in failed(strongroom("eif", "build", *sections(tmp_path), *options))
+    assert "at most 16384 bytes" in failed(invoked("eif", "build", *sections(tmp_path), *options))
 
 
 @pytest.mark.parametrize("seconds", ["-1", str(MAX_INSTANT_S + 1), "now", ""])
 def test_an_epoch_that_is_none(seconds: str, tmp_path: Path) -> None:
-    done = strongroom("eif", "build", *sections(tmp_path), f"--source-date-epoch={seconds}")
+    done = invoked("eif", "build", *sections(tmp_path), f"--source-date-epoch={seconds}")
     assert "--source-date-epoch" in failed(done)
 
 
@@ -131,17 +132,17 @@ def test_what_is_no_file(option: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for special in (pipe, Path("/dev/zero")):
-        done = strongroom("eif", "build", *sections(tmp_path), option, special)
+        done = invoked("eif", "build", *sections(tmp_path), option, special)
         assert "expected a regular file" in failed(done)
-    assert "does not exist" in failed(strongroom("eif", "build", *sections(tmp_path), option, tmp_path / "none"))
+    assert "does not exist" in failed(invoked("eif", "build", *sections(tmp_path), option, tmp_path / "none"))
     assert not (tmp_path / "x.eif").exists()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    done = strongroom("eif", "build", *sections(tmp_path), "--output", tmp_path / "none" / "x.eif")
+    done = invoked("eif", "build", *sections(tmp_path), "--output", tmp_path / "none" / "x.eif")
     assert "No such file or directory" in failed(done)
-    assert "is a directory" in failed(strongroom("eif", "build", *sections(tmp_path), "--output", tmp_path))
-    done = strongroom("eif", "build", *sections(tmp_path), "--cmdline", "a\nb")
+    assert "is a directory" in failed(invoked("eif", "build", *sections(tmp_path), "--output", tmp_path))
+    done = invoked("eif", "build", *sections(tmp_path), "--cmdline", "a\nb")
     assert "printable ASCII" in failed(done, 1)
 
 
@@ -150,9 +151,9 @@ def test_no_input_is_lost_to_the_output(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("signer-key.pem")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     for name in ("kernel", "ramdisk 1", "signer.pem", "signer-key.pem", "link"):
-        done = strongroom("eif", "build", *options, "--output", tmp_path / name)
+        done = invoked("eif", "build", *options, "--output", tmp_path / name)
         assert "which is an input and would be replaced" in failed(done)
-    done = strongroom("eif", "sign", tmp_path / "kernel", *signing(tmp_path), "--output", tmp_path / "signer-key.pem")
+    done = invoked("eif", "sign", tmp_path / "kernel", *signing(tmp_path), "--output", tmp_path / "signer-key.pem")
     assert "which is an input and would be replaced" in failed(done)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -181,5 +182,5 @@ def test_nothing_is_left_of_a_build_that_is_ended(number: signal.Signals, tmp_pa
 
 
 def test_the_cmdline_is_stripped(tmp_path: Path) -> None:
-    done = strongroom("eif", "build", *sections(tmp_path), "--cmdline", " console=ttyS0\n", "--json")
+    done = invoked("eif", "build", *sections(tmp_path), "--cmdline", " console=ttyS0\n", "--json")
     assert json.loads(done.stdout)["Measurements"]["PCR1"] == pcr(b"kernel", b"console=ttyS0", b"ramdisk 0").hex()

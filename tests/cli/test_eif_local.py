@@ -14,9 +14,11 @@ from strongroom.image.local import LocalImage
 from strongroom.image.record import Package, Record
 from strongroom.image.reproduction import Reproduction
 from strongroom.image.sizes import Size
+from strongroom.image.source import Source
 from tests.cli.running import failed, strongroom
 
-RECORD = Record((Package("linux-image-6.12-cloud-amd64", "6.12-1", "0" * 64, "k.deb"),), ())
+SOURCE = Source("a" * 40, ("enclave/x.py",))
+RECORD = Record((Package("linux-image-6.12-cloud-amd64", "6.12-1", "0" * 64, "k.deb"),), (), SOURCE)
 PCRS: Mapping[int, bytes] = {0: b"\1" * 48, 1: b"\2" * 48, 2: b"\3" * 48}
 IMAGE = LocalImage(PCRS, 170 << 20, {"ours": Size(200, 615_405)}, RECORD)
 
@@ -40,6 +42,7 @@ def test_the_table_says_sizes_memory_and_whose_measurements(monkeypatch: pytest.
     text = CliRunner().invoke(eif, ["local"]).stdout
     assert "178,257,920 bytes; an enclave of it needs 680 MiB or more" in text
     assert "615,405 bytes, 200 files" in text
+    assert "commit aaaaaaaaaaaa, but not as committed: enclave/x.py" in text
     assert all(value.hex() in text for value in PCRS.values())
     assert NOTE in text
 
@@ -58,6 +61,7 @@ def test_the_record_is_what_is_built_from(monkeypatch: pytest.MonkeyPatch, tmp_p
     summary = json.loads(done.stdout)
     assert summary["Measurements"] == {f"PCR{index}": value.hex() for index, value in PCRS.items()}
     assert (summary["eif_bytes"], summary["note"]) == (170 << 20, NOTE)
+    assert summary["source"] == {"commit": "a" * 40, "changed": ["enclave/x.py"]}
 
 
 @pytest.mark.parametrize(

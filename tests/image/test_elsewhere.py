@@ -13,13 +13,14 @@ from strongroom.image.errors import InputRefused
 from strongroom.image.folders import Folders
 from strongroom.image.local import build
 from strongroom.image.programs import Programs
+from tests.boot.image import missing
 
 
 def elsewhere(*command: str) -> "subprocess.CompletedProcess[str]":
     arguments = [sys.executable, "-m", "strongroom.image.elsewhere", *command]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode == 126:
-        pytest.skip(f"no such namespace here: {done.stderr}")
+        missing(f"a user namespace that root may map users in: {done.stderr.strip()}")
     return done
 
 

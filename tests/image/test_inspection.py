@@ -54,7 +54,9 @@ def put(root: Path, name: str, content: bytes = b"") -> None:
 )
 def test_what_does_not_belong_there_is_named(rootfs: Path, name: str) -> None:
     put(rootfs, name)
-    with pytest.raises(InputRefused, match="expected no shell, installer, remains or switch, got") as refused:
+    with pytest.raises(
+        InputRefused, match="expected no shell, installer, remains, switch or file of ours but"
+    ) as refused:
         require_clean(rootfs)
     assert any(part in str(refused.value) for part in (name, str(Path(name).parent)))
 
@@ -75,17 +77,21 @@ def test_a_switch_in_our_code_is_named(rootfs: Path, text: bytes) -> None:
         require_clean(rootfs)
 
 
+@pytest.mark.parametrize("name", ["enclave/boot/nobody_has_committed.py", "strongroom/cli.py", "attestation/.env"])
+def test_a_file_of_ours_that_is_not_on_the_list_is_named(rootfs: Path, name: str) -> None:
+    put(rootfs, f"app/{name}")
+    with pytest.raises(InputRefused, match=f"got app/{name}"):
+        require_clean(rootfs)
+
+
 def test_the_code_of_this_checkout_holds_no_switch(tmp_path: Path) -> None:
     import shutil
 
-    from strongroom.simulator.image import MEASURED
+    from strongroom.image.measured import MEASURED
 
     root = Path(__file__).parents[2]
     for name in MEASURED:
         target = tmp_path / "app" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (root / name).is_dir():
-            shutil.copytree(root / name, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(root / name, target)
+        shutil.copyfile(root / name, target)
     require_clean(tmp_path)

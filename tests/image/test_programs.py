@@ -10,6 +10,7 @@ import pytest
 
 from strongroom.image.errors import ProgramFailed, ProgramMissing
 from strongroom.image.programs import Programs
+from tests.image.gone import wait_gone
 
 
 def test_home_and_temporary_files_are_the_builds_and_all_is_logged(tmp_path: Path) -> None:
@@ -51,16 +52,4 @@ def test_an_interrupted_build_leaves_nothing_running(tmp_path: Path) -> None:
             time.sleep(0.01)
         build.send_signal(signal.SIGTERM)
         assert build.wait(30) == 128 + signal.SIGTERM
-    child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5  # it has closed its files, which ended the wait, and is about to be gone
-    while not _is_gone(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def _is_gone(pid: int) -> bool:
-    """Or ended and not reaped: in a container nobody may."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    wait_gone([int((tmp_path / "child").read_text())])

@@ -3,10 +3,12 @@
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from strongroom.image.errors import InputRefused
 from strongroom.image.record import Package, Record, require
+from strongroom.image.source import Source
 
 ONE = Package("libc6", "2.41-12+deb13u4", "0" * 64, "libc6_2.41-12+deb13u4_amd64.deb")
 TWO = Package("zlib1g", "1:1.3.dfsg+really1.3.1-1+b1", "1" * 64, "zlib1g_1%3a1.3.dfsg+really1.3.1-1+b1_amd64.deb")
@@ -18,6 +20,12 @@ def test_it_reads_what_it_writes_whatever_the_order() -> None:
     data = Record((TWO, ONE, KERNEL), (WHEEL,)).to_bytes()
     assert data == Record((ONE, KERNEL, TWO), (WHEEL,)).to_bytes()
     assert Record.from_bytes(data) == Record((ONE, KERNEL, TWO), (WHEEL,))
+
+
+def test_the_source_is_kept_and_may_be_unknown() -> None:
+    for source in (Source("a" * 40, ("enclave/x.py",)), Source("b" * 64), None):
+        assert Record.from_bytes(Record((KERNEL,), (), source).to_bytes()).source == source
+    assert Record.from_bytes(b'{"debian": [%s], "wheels": []}' % msgspec.json.encode(KERNEL)).source is None
 
 
 GOOD = Record((ONE, KERNEL), ()).to_bytes().decode()
@@ -39,6 +47,8 @@ GOOD = Record((ONE, KERNEL), ()).to_bytes().decode()
         GOOD.replace('"libc6"', "1"),
         GOOD.replace('"libc6"', '"libc6\\n"'),
         GOOD.replace('amd64.deb"', 'amd64.deb\\n"'),
+        GOOD.replace("null", '{"commit": "--upload-pack=x"}'),
+        GOOD.replace("null", '{"commit": "%s", "changed": [1]}' % ("a" * 40)),
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:

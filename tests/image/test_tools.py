@@ -7,12 +7,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from strongroom.image import tools
+from strongroom.image import processes, tools
 from strongroom.image.errors import ProgramFailed, ProgramMissing
+from tests.image.gone import wait_gone
 
 PYTHON = sys.executable
 
@@ -41,16 +43,43 @@ def test_the_longest_answer_and_one_that_never_ends() -> None:
         tools.answer_of([PYTHON, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"])
 
 
-def test_nothing_is_left_running_when_we_are_ended(tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    program = f"import os, pathlib, time; os.close(1); pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
+def _hanging(folder: Path, words: str = "") -> list[str]:
+    """A program with a child that has closed what it could tell by; both write their pids to FOLDER/pids, and hang."""
+    pids = folder / "pids"
+    return ["sh", "-c", f"{words} sh -c 'echo $$ >> {pids}; exec sleep 60 >&- 2>&-' & echo $$ >> {pids}; wait"]
 
+
+def _wait_pids(folder: Path) -> list[int]:
+    deadline = time.monotonic() + 30
+    while True:
+        pids = (folder / "pids").read_text().split() if (folder / "pids").exists() else []
+        if len(pids) == 2:
+            return [int(pid) for pid in pids]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [(tools.run, ""), (tools.answer_of, "trap '' TERM;"), (tools.answer_of, "exec >&-;")],
+    ids=["plainly", "deaf", "silent"],
+)
+def test_one_that_never_ends_is_told_and_ended_with_its_children(
+    call: Callable[[list[str]], object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "_LIMIT_S", 0.6)
+    monkeypatch.setattr(processes, "_GRACE_S", 0.3)
+    with pytest.raises(ProgramFailed, match=r"^sh -c: expected an end within 0\.01 minutes, got none; it and its"):
+        call(_hanging(tmp_path, words))
+    wait_gone(_wait_pids(tmp_path))
+
+
+def test_nothing_is_left_running_when_we_are_ended(tmp_path: Path) -> None:
     def end(*_: object) -> None:
         raise SystemExit(143)
 
     def wait_and_end() -> None:
-        while not started.exists():
-            time.sleep(0.01)
+        _wait_pids(tmp_path)
         os.kill(os.getpid(), signal.SIGUSR1)
 
     before, waiting = signal.signal(signal.SIGUSR1, end), threading.Thread(target=wait_and_end)
@@ -58,11 +87,12 @@ def test_nothing_is_left_running_when_we_are_ended(tmp_path: Path) -> None:
     began = time.monotonic()
     try:
         with pytest.raises(SystemExit):
-            tools.answer_of([PYTHON, "-c", program])
+            tools.answer_of(_hanging(tmp_path))
     finally:
         waiting.join()
         signal.signal(signal.SIGUSR1, before)
     assert time.monotonic() - began < 30
+    wait_gone(_wait_pids(tmp_path))
 
 
 @pytest.mark.parametrize("ending", ["sys.exit(7)", "os.kill(os.getpid(), 9)"])

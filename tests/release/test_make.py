@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -34,3 +35,21 @@ def test_every_lock_file_is_audited() -> None:
     plan = planned("audit")
     for path in (ROOT / "requirements").glob("*.txt"):
         assert f"requirements/{path.name}" in plan
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, timeout=60)
+
+
+def test_a_release_is_of_a_checkout_as_committed(tmp_path: Path) -> None:
+    """Whatever the later steps say here: without their tools they fail."""
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    command = ["make", "--no-print-directory", "-o", ".release/venv/.installed", "RELEASE_PYTHON=false", "release"]
+    lines = []
+    for step in (["--version"], ["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "a"]):
+        git(tmp_path, *step)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0
+        lines.append("error: expected a checkout as committed, got another or none" in done.stderr)
+    assert lines == [True, True, True, False]

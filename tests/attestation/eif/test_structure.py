@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from attestation.eif.errors import EIFError
+from attestation.eif.layout import HEADER_BYTES, MAX_FILE_BYTES, SECTION_HEADER_BYTES, Header, place
 from tests.attestation.eif.builder import (
     BEFORE_METADATA,
     CMDLINE,
@@ -118,6 +120,17 @@ def test_refuses_every_truncation() -> None:
     data = SOUND.with_sections(signature("ES256")).to_bytes()
     for length in range(len(data)):
         assert refuse(data[:length], "").offset == length
+
+
+def test_a_file_beyond_the_limit_is_refused_by_its_size() -> None:
+    data_bytes = MAX_FILE_BYTES - HEADER_BYTES - 2 * SECTION_HEADER_BYTES
+    header = Header(4, "x86_64", place([0, data_bytes]), crc32=0).to_bytes()
+    data = header.replace(data_bytes.to_bytes(8, "big"), (data_bytes + 1).to_bytes(8, "big"))
+    Header.from_bytes(header, MAX_FILE_BYTES)
+    with pytest.raises(EIFError, match=f"at most {MAX_FILE_BYTES} bytes of file, got {MAX_FILE_BYTES + 1}"):
+        Header.from_bytes(data, MAX_FILE_BYTES + 1)
+    with pytest.raises(EIFError, match=f"at most {MAX_FILE_BYTES} bytes of file, got {MAX_FILE_BYTES + 1}"):
+        place([0, data_bytes + 1])
 
 
 def test_the_format_s_own_resigning_is_refused() -> None:
