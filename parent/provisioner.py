@@ -7,25 +7,15 @@ not allow twice are remembered for one boot. Whatever fails is looked at again a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from parent.control import Control, Standing
 from parent.credentials import Credentials
 from parent.delivery import Delivery, SealedModel
 from parent.errors import EnclaveError, GatewayError
+from parent.pace import Pace, Pauses
 from parent.settings import DEFAULT_WEIGHT_STREAMS, Sources
 from strongroom.process import emit
 from strongroom.protocol.constants import BootState
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds between looks at a ready enclave, between tries after a failure, and between credential refreshes."""
-
-    watch_s: float = 1.0
-    retry_s: float = 1.0
-    max_retry_s: float = 30.0
-    refresh_s: float = 300.0
 
 
 class Provisioner:
@@ -41,15 +31,17 @@ class Provisioner:
         weight_streams: int = DEFAULT_WEIGHT_STREAMS,
         state_changed: Callable[[], None] = lambda: None,
         pace: Pace | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._control, self._sources, self._state_changed = control, sources, state_changed
         self._read_credentials, self._now_ms, self._pace = read_credentials, now_ms, pace or Pace()
-        self._weight_streams = weight_streams
+        self._weight_streams, self._sleep = weight_streams, sleep
         self._standing: Standing | None = None
         self._delivery: Delivery | None = None
         self._released: set[str] = set()
         self._loaded: set[str] = set()
         self._refresh_at_ms = 0
+        self._told: tuple[BootState | None, str, str] | None = None
         self._steps: dict[BootState, Callable[[], Awaitable[None]]] = {
             BootState.BOOTED: self._configure,
             BootState.CONFIGURED: self._catalogue,
@@ -75,19 +67,19 @@ class Provisioner:
 
     async def run(self) -> None:
         """Provision for ever."""
-        pause_s = self._pace.retry_s
+        pauses = Pauses(self._pace)
         while True:
             before = self._state
             try:
                 await self.advance()
             except (GatewayError, OSError) as error:
-                emit("provisioning-paused", state=self._state, type=type(error).__name__, reason=_reason(error))
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, self._pace.max_retry_s)
+                self._tell(error)
+                await self._sleep(pauses.after_failure(reached=self._standing is not None))
             else:
-                pause_s = self._pace.retry_s
+                pauses.succeeded()
+                self._told = None
                 if self._state in (before, BootState.READY):
-                    await asyncio.sleep(self._pace.watch_s)
+                    await self._sleep(self._pace.watch_s)
 
     async def advance(self) -> None:
         """Look where the enclave stands and take the one step due. Raises EnclaveError, ProvisioningError, OSError."""
@@ -106,6 +98,13 @@ class Provisioner:
         if self._state is not before:
             emit("enclave-state", state=self._state or "unknown")
             self._state_changed()
+
+    def _tell(self, error: GatewayError | OSError) -> None:
+        """Once in a row: an enclave that is gone is looked for every other second, maybe for days."""
+        told = (self._state, type(error).__name__, _reason(error))
+        if told != self._told:
+            self._told = told
+            emit("provisioning-paused", state=told[0], type=told[1], reason=told[2])
 
     def _forget(self) -> None:
         self._delivery = None
@@ -190,6 +189,6 @@ class Provisioner:
         self._refresh_at_ms = at_ms + min(int(self._pace.refresh_s * 1000), (credentials.expires_ms - at_ms) // 2)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: GatewayError | OSError) -> str:
     """Our own errors say what to do and hold no content; of a foreign one only the kind is told."""
     return str(error) if isinstance(error, GatewayError) else (getattr(error, "strerror", None) or "I/O error")

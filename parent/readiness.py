@@ -19,8 +19,9 @@ LARGE_DOCUMENT_BYTES = 10 << 10
 
 _NONCE_BYTES = 32
 _FRESH_S = 60.0
-_INTERVAL_S = 30.0
-_PAUSE_S = 1.0
+_VERIFIED_PAUSES_S = (1.0, 30.0)
+_FAILED_PAUSES_S = (0.1, 1.0)
+"""From one attempt to the next: when in doubt, and else."""
 
 
 class State(StrEnum):
@@ -72,15 +73,15 @@ class Readiness:
         self._doubted.set()
 
     async def run(self) -> None:
-        """Attempt for ever: every 30 s, sooner when in doubt, and every second while it fails."""
+        """Attempt for ever: every 30 s, every second while it fails, and sooner when in doubt."""
         while True:
             self._doubted.clear()
             await self.attempt()
-            await asyncio.sleep(_PAUSE_S)
-            if self._state is State.VERIFIED:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_INTERVAL_S - _PAUSE_S):
-                        await self._doubted.wait()
+            least_s, most_s = _VERIFIED_PAUSES_S if self._state is State.VERIFIED else _FAILED_PAUSES_S
+            await asyncio.sleep(least_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(most_s - least_s):
+                    await self._doubted.wait()
 
     async def attempt(self) -> None:
         """One document, one verdict."""

@@ -1,8 +1,10 @@
 """vCPUs and memory of common instance types, for planning without the instance at hand.
 
-A rule for these families and no copy of AWS's list, which the Amazon EC2 Instance Types Guide has: memory grows with
-the vCPUs, and a vCPU is a thread on Intel's processors and a core on Graviton. What an instance says of itself (lscpu,
-/proc/meminfo) goes before it. Sizes below xlarge have no room for an enclave of two vCPUs.
+A rule for these families: memory grows with the vCPUs, and a vCPU is a thread on Intel's processors and a core on
+Graviton (Amazon EC2 User Guide, "CPU options for Amazon EC2 instances"). A test holds every type against AWS's own
+answer to DescribeInstanceTypes, as moto 5.2.5 keeps it (moto/ec2/resources/instance_types.json.gz), which also says
+that each supports enclaves. Sizes below xlarge have no room for one of two vCPUs. What an instance says of itself
+(lscpu, /proc/meminfo) goes before it.
 """
 
 import re
@@ -12,9 +14,9 @@ from typing import Self
 from parent.lifecycle.errors import UnknownInstanceType
 
 _GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8}
-_THREADS_PER_CORE = {"6i": 2, "7i": 2, "6g": 1, "7g": 1}
+_THREADS_PER_CORE = {"6i": 2, "7i": 2, "8i": 2, "6g": 1, "7g": 1, "8g": 1}
 _VCPUS = {"xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64}
-_TYPE = re.compile(r"([cmr])(6i|7i|6g|7g)\.([0-9]*xlarge)")
+_TYPE = re.compile(r"([cmr])([678][gi])\.([0-9]*xlarge)")
 
 
 @dataclass(frozen=True)

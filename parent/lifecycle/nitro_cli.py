@@ -1,13 +1,12 @@
 """Enclaves on Nitro hardware, by AWS's own program (aws-nitro-enclaves-cli 1.5.0, src/common/json_output.rs)."""
 
 import shutil
-import subprocess
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 
+from parent.lifecycle.bounded import Ended, OutOfBounds, run_bounded
 from parent.lifecycle.errors import LauncherMissing, LaunchFailed
 from parent.lifecycle.launcher import Launched, Order
 from parent.lifecycle.nitro_errors import failure
@@ -39,6 +38,14 @@ class _Terminated(msgspec.Struct, rename="pascal"):
 Parsed = TypeVar("Parsed")
 
 
+def require_installed() -> None:
+    """Raise LauncherMissing unless it is."""
+    if shutil.which(PROGRAM) is None:
+        raise LauncherMissing(
+            "expected nitro-cli, which is not installed: on the parent instance, dnf install aws-nitro-enclaves-cli"
+        )
+
+
 class NitroCLI:
     """A launcher. Starts come one at a time: each binds port 9000 of the parent for its enclave's heartbeat."""
 
@@ -52,6 +59,7 @@ class NitroCLI:
         if order.image is None:
             raise LaunchFailed("expected an EIF, got none")
         before = self._described()
+        _require_free(order.cid, before)
         arguments = ("--eif-path", str(order.image.path), "--cpu-count", str(order.cpus), "--memory")
         named = (str(order.memory_mib), "--enclave-cid", str(order.cid), "--enclave-name", f"strongroom-{order.number}")
         try:
@@ -91,34 +99,31 @@ class NitroCLI:
         return _answer(list[_Described], "describe-enclaves")
 
 
+def _require_free(cid: int, running: list[_Described]) -> None:
+    """A supervisor that was killed during a start knew no id yet, so its record has none, and that enclave runs on."""
+    for each in running:
+        if each.enclave_cid == cid:
+            raise LaunchFailed(
+                f"CID {cid}: expected no enclave that has it, got {each.enclave_id}: if it is left over, nitro-cli "
+                f"terminate-enclave --enclave-id {each.enclave_id} ends it; else choose another CID (--first-cid)"
+            )
+
+
 def _answer(form: type[Parsed], command: str, *arguments: str) -> Parsed:
-    done = _run((PROGRAM, command, *arguments))
-    if done.returncode:
-        raise failure(command, done.returncode, done.stderr.decode(errors="replace"))
+    ended = _run(command, *arguments)
+    if ended.exit_code:
+        raise failure(command, ended.exit_code, ended.errors.decode(errors="replace"))
     try:
-        return msgspec.json.decode(done.stdout[:_MAX_ANSWER_BYTES], type=form)
+        return msgspec.json.decode(ended.output, type=form)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise LaunchFailed(
             f"nitro-cli {command}: expected the JSON of nitro-cli 1.x, got something else; {_UNKNOWN}"
         ) from None
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    if shutil.which(PROGRAM) is None:
-        raise LauncherMissing(
-            "expected nitro-cli, which is not installed: on the parent instance, dnf install aws-nitro-enclaves-cli"
-        )
+def _run(command: str, *arguments: str) -> Ended:
+    require_installed()
     try:
-        # In a process group of its own: Ctrl-C is for the supervisor, which waits for the start and ends it in order.
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-            process_group=0,
-        )
-    except subprocess.TimeoutExpired:
-        raise LaunchFailed(
-            f"nitro-cli {command[1]}: expected an end within {_TIMEOUT_S:.0f} s, got none; {_UNKNOWN}"
-        ) from None
+        return run_bounded((PROGRAM, command, *arguments), timeout_s=_TIMEOUT_S, max_bytes=_MAX_ANSWER_BYTES)
+    except OutOfBounds as error:
+        raise LaunchFailed(f"nitro-cli {command}: {error}; {_UNKNOWN}") from None

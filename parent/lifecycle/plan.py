@@ -82,6 +82,13 @@ def size(needs: Needs, *, enclaves: int, cpus: int = MIN_CPUS) -> Size:
     return Size(memory_mib, cpus, enclaves, (*lines, *closing, rounded))
 
 
+def require_memory(memory_mib: int, eif_bytes: int) -> None:
+    """Refuse what nitro-cli refuses, before anything is started. Raises DoesNotFit."""
+    least_mib = _mib(EIF_RATIO * eif_bytes)
+    if memory_mib < least_mib:
+        raise DoesNotFit(f"memory: expected at least {least_mib} MiB, {EIF_RATIO} x the EIF, got {memory_mib} MiB")
+
+
 def check_fits(size: Size, instance: Instance) -> Sequence[str]:
     """What the instance has left, one sentence each; raise DoesNotFit with the first line that does not fit."""
     return [_cpus_left(size, instance), _memory_left(size, instance)]

@@ -27,6 +27,8 @@ class State(StrEnum):
     """It ended too often."""
     STOPPED = "stopped"
     """By the operator."""
+    STALE = "stale"
+    """Its supervisor is gone, so that nobody knows. No supervisor writes this."""
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,6 +72,11 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
         self.started_ms = self.enclave_id = self.pid = self.cid = self.step = None
         self.api = self.control = self.log = None
         self.ending, self.last_lines = ending, last_lines
+
+    def stale(self) -> "Record":
+        """It, as it is known once its supervisor is gone: what was seen of it last is said to be that."""
+        seen = f"its supervisor is gone, which saw it {self.state} last"
+        return msgspec.structs.replace(self, state=State.STALE, started_ms=None, step=None, readiness=seen)
 
 
 class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

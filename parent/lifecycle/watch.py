@@ -17,6 +17,7 @@ from parent.lifecycle.record import Record, State
 from parent.trust import Trust
 
 _LOOK_S = 1.0
+_FIRST_LOOK_S, _LOOKS_PER_AGE = 0.1, 5
 _END_PAUSES_S = (0.5, 2.0)
 _QUOTED_LINES = 5
 _TURN_S = 0.05
@@ -108,18 +109,20 @@ class Watch:
         began_s = time.monotonic()
         while (ending := await in_thread(partial(self._terms.launcher.ending, launched))) is None:
             self._note(await observer.look(), observer)
-            if self._ready_since_s is None and time.monotonic() - began_s > self._terms.patience_s:
+            age_s = time.monotonic() - began_s
+            if self._ready_since_s is None and age_s > self._terms.patience_s:
                 return f"not ready within {self._terms.patience_s:.0f} s: {self._standing()}"
-            await self._pause(observer)
+            await self._pause(observer, age_s)
         code = await observer.tail.last_code()
         return ending if code is None else f"{ending}, {code}"
 
-    async def _pause(self, observer: Observer) -> None:
-        """A second; less when the log port closes, for then it has ended."""
+    async def _pause(self, observer: Observer, age_s: float) -> None:
+        """As of `look_again_s`; less when the log port closes, for then it has ended."""
+        pause_s = look_again_s(age_s)
         if observer.tail.ended.is_set():
-            await self._terms.sleep(_LOOK_S)
+            await self._terms.sleep(pause_s)
             return
-        await observer.tail.wait_ended(_LOOK_S)
+        await observer.tail.wait_ended(pause_s)
 
     def _standing(self) -> str:
         if self.record.state is State.BOOTED:
@@ -137,6 +140,11 @@ class Watch:
         if state is not self.record.state or not self.record.since_ms:
             self.record.state, self.record.since_ms = state, now_ms()
         self._terms.changed(self.record)
+
+
+def look_again_s(age_s: float) -> float:
+    """A second; less in the first seconds after a start, so that a quick boot is not kept waiting."""
+    return min(_LOOK_S, max(_FIRST_LOOK_S, age_s / _LOOKS_PER_AGE))
 
 
 def _end(launcher: Launcher, enclave_id: str) -> None:

@@ -1,6 +1,7 @@
 """`strongroom enclave`: enclaves from their plan to their end, whatever launches them."""
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import msgspec
 from strongroom.cli.enclave_plan import plan
 from strongroom.cli.enclave_run import run
 from strongroom.cli.enclave_run_simulator import qemu, simulator
-from strongroom.cli.enclave_state import lasting_launchers, record_of, standing_of, state_option
+from strongroom.cli.enclave_state import end_what_is_left, record_of, standing_of, state_option
 from strongroom.cli.failures import EXIT_FAILED, CommandFailed
 from strongroom.cli.logs import print_log, readable_line
 from strongroom.cli.output import json_option, print_json, print_table
@@ -44,21 +45,22 @@ enclave.add_command(run)
 def status(state: Path, as_json: bool) -> int:
     """Show each enclave: its state, since when, how often it was started again, what it measures.
 
-    `ready` means that a document with a fresh nonce verified, not that a port is open. Exit 1 unless all are ready.
+    `ready` means that a document with a fresh nonce verified, not that a port is open; `stale` that the supervisor is
+    gone, and with it whoever knew. Exit 1 unless all are ready.
 
     \b
     Example:  strongroom enclave status --state simulated
     """
-    folder, standing = standing_of(state)
-    supervised = folder.supervised
-    records = standing.enclaves if standing else []
+    folder = standing_of(state)[0]
+    supervised, standing = folder.supervised, folder.read()  # so: one that ends in order in between leaves no record
+    records = [each if supervised else each.stale() for each in standing.enclaves] if standing else []
     launcher = standing.launcher if standing else None
     if as_json:
         enclaves = [{**msgspec.to_builtins(record), "up_s": _up_s(record)} for record in records]
         print_json({"supervised": supervised, "launcher": launcher, "enclaves": enclaves})
     else:
-        _show(records, launcher, supervised)
-    return 0 if supervised and records and all(each.state == "ready" for each in records) else EXIT_FAILED
+        _show(records, launcher, folder)
+    return 0 if records and all(each.state == "ready" for each in records) else EXIT_FAILED
 
 
 @enclave.command()
@@ -95,7 +97,6 @@ def stop(number: int | None, state: Path, as_json: bool) -> None:
     Example:  strongroom enclave stop --state simulated
     """
     from parent.lifecycle.errands import Errand, ask
-    from parent.lifecycle.leftovers import end_leftovers
 
     folder = standing_of(state)[0]
     if _takes_errands(folder):
@@ -106,7 +107,7 @@ def stop(number: int | None, state: Path, as_json: bool) -> None:
         if number is not None:
             raise CommandFailed("nothing-runs", "its supervisor is gone: without a number, stop ends all that it left")
         with folder.held():
-            end_leftovers(folder, lasting_launchers())
+            end_what_is_left(folder)
     what = "all enclaves" if number is None else f"enclave {number}"
     if as_json:
         print_json({"stopped": number, "supervised": folder.supervised})
@@ -185,12 +186,15 @@ def _wait_released(folder: "StateFolder") -> None:
         time.sleep(_LOOK_S)
 
 
-def _show(records: "list[Record]", launcher: str | None, supervised: bool) -> None:
+def _show(records: "list[Record]", launcher: str | None, folder: "StateFolder") -> None:
     if not records:
         print_table([("enclaves", "none run")])
         return
-    note = "" if supervised else "; its supervisor is GONE, and this is what it said last: strongroom enclave stop"
-    print_table([("launcher", f"{launcher}{note}"), *(row for record in records for row in _rows(record))])
+    rows = [("launcher", str(launcher)), *(row for record in records for row in _rows(record))]
+    if any(record.state == "stale" for record in records):
+        stop = f"strongroom enclave stop --state {shlex.quote(str(folder.path))}"
+        rows.append(("to end", f"what may still run: {stop}; a new run does so first"))
+    print_table(rows)
 
 
 def _rows(record: "Record") -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import click
 from strongroom.cli.enclave_sizing import FILE, eif_option, needs_of, sizing_options
 from strongroom.cli.enclave_state import held_folder, state_option
 from strongroom.cli.failures import CommandFailed
+from strongroom.cli.files import read_bounded
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.supervising import supervise
 
@@ -79,23 +80,25 @@ def nitro(
     """
     from parent.lifecycle.image import Image
     from parent.lifecycle.launcher import Order
-    from parent.lifecycle.nitro_cli import NitroCLI
-    from parent.lifecycle.plan import Size, size
+    from parent.lifecycle.nitro_cli import NitroCLI, require_installed
+    from parent.lifecycle.plan import Size, require_memory, size
     from parent.lifecycle.supervisor import Orders
 
     image = Image.check(eif)
-    sized = (
-        size(needs_of(image, models, configuration), enclaves=enclaves, cpus=cpus)
-        if memory_mib is None
-        else Size(memory_mib, cpus, enclaves, ())
-    )
+    if memory_mib is None:
+        sized = size(needs_of(image, models, configuration), enclaves=enclaves, cpus=cpus)
+    else:
+        require_memory(memory_mib, image.file_bytes)
+        sized = Size(memory_mib, cpus, enclaves, ())
 
     def order_of(number: int) -> Order:
         return Order(number, first_cid + number - 1, sized.cpus, sized.memory_mib, Image.check(eif))
 
+    trust = _trust(policy)
+    require_installed()
     with held_folder(state) as folder:
         _require_reserved(sized, allocator)
-        orders = Orders(range(1, enclaves + 1), order_of, NitroCLI(), _trust(policy), patience_s)
+        orders = Orders(range(1, enclaves + 1), order_of, NitroCLI(), trust, patience_s)
         supervise(folder, orders, as_json=as_json, ready=lambda: _say_ready(folder, as_json))
 
 
@@ -116,10 +119,12 @@ def _require_reserved(sized: "Size", path: Path) -> None:
 
 
 def _trust(policy: Path) -> "Trust":
-    from parent.settings import Settings
+    from attestation.anchors import AWS_NITRO_ROOT_G1
+    from attestation.policy_file import MAX_POLICY_FILE_BYTES, load_policy
     from parent.trust import Trust
 
-    return Trust.load(Settings((), policy=policy))
+    judged_by = load_policy(read_bounded(policy, MAX_POLICY_FILE_BYTES))
+    return Trust(AWS_NITRO_ROOT_G1, allow_simulated=False, policy=judged_by, policy_name=str(policy))
 
 
 def _say_ready(folder: "StateFolder", as_json: bool) -> None:

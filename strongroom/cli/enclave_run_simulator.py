@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strongroom.cli.enclave_sizing import FOLDER, eif_option, enclaves_option
+from strongroom.cli.enclave_sizing import FOLDER, eif_option, enclaves_option, manifests_of
 from strongroom.cli.enclave_state import held_folder
-from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import CommandFailed
 from strongroom.cli.output import json_option, print_json, print_table
 from strongroom.cli.parameters import state_folder
@@ -87,15 +86,20 @@ def qemu(
     """Serve model PACKAGEs with an EIF that QEMU boots: image, kernel, vsock and NSM driver are real, the NSM is not.
 
     Everything else is as with `run simulator`. The EIF is one whose driver knows QEMU's device: `make boot-test` makes
-    it of what `make eif-local` left. The CPU is emulated, so expect a minute until it is ready.
+    it of what `make eif-local` left. The CPU is emulated, so expect a minute until it is ready. Less memory than four
+    times the EIF is refused, as nitro-cli does.
 
     \b
     Example:  strongroom enclave run qemu .models/smollm2-135m --eif .image/boot-test.eif --state booted
     """
+    from parent.lifecycle.plan import require_memory
     from strongroom.simulator.forms import MachineForm
+    from strongroom.simulator.qemu.command import require_qemu
 
     form = MachineForm(eif, memory_mib, cpus)
     form.pcrs()  # of an image that is not sound nothing is started
+    require_memory(memory_mib, eif.stat().st_size)
+    require_qemu()
     _serve("qemu", form, packages, state, enclaves, audit_log, as_json)
 
 
@@ -112,7 +116,7 @@ def _serve(
     from strongroom.simulator.part import PartFailed
     from strongroom.simulator.state import held
 
-    end_in_order()
+    manifests_of(packages)  # of what is no package nothing is started
     try:
         with (
             held(state),
@@ -121,12 +125,13 @@ def _serve(
                 state, packages, _say, enclaves=enclaves, form=form, supervised=True, audit_log=audit_log
             ) as appliance,
         ):
+            announcement = _Announcement(appliance, as_json)
             supervise(
                 folder,
                 _orders(appliance, name, enclaves),
                 as_json=as_json,
-                ready=lambda: _announce(appliance, as_json),
-                beside=appliance.check_parts,
+                ready=announcement.allow,
+                beside=announcement.look,
             )
     except PartFailed as failure:
         raise CommandFailed("part-failed", str(failure)) from None
@@ -149,6 +154,26 @@ def _order_of(number: int) -> "Order":
     from parent.lifecycle.launcher import Order
 
     return Order(number, cid=0, cpus=0, memory_mib=0, image=None)
+
+
+class _Announcement:
+    """Made once, when every enclave has proved itself to the supervisor, and then to the gateway too."""
+
+    def __init__(self, appliance: "Appliance", as_json: bool) -> None:
+        self._appliance, self._as_json = appliance, as_json
+        self._allowed = False
+
+    def allow(self) -> None:
+        """The supervisor has seen all of them."""
+        self._allowed = True
+        self.look()
+
+    def look(self) -> None:
+        """Raises PartFailed when a part has ended."""
+        self._appliance.check_parts()
+        if self._allowed and self._appliance.is_ready():
+            self._allowed = False
+            _announce(self._appliance, self._as_json)
 
 
 def _announce(appliance: "Appliance", as_json: bool) -> None:

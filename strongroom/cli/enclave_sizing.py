@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from strongroom.cli.failures import CommandFailed
 from strongroom.cli.files import read_bounded
 
 if TYPE_CHECKING:
@@ -43,13 +44,21 @@ def needs_of(image: "Image", models: Sequence[Path], configuration: Path | None)
     from parent.lifecycle.plan import Needs
     from strongroom.models.memory import memory_of_all, require_each_fits
 
-    limits, manifests = _limits(configuration), [_manifest(model) for model in models]
+    limits, manifests = _limits(configuration), manifests_of(models)
     models_bytes = memory_of_all(manifests)
     if configuration is not None or not models:
         models_bytes = limits.model_memory_mib << 20
         require_each_fits(manifests, models_bytes)
     connections = 4 * limits.max_in_flight + 16  # as enclave.server allows
     return Needs(image.file_bytes, image.unpacked_bytes, models_bytes, connections * limits.max_body_bytes)
+
+
+def manifests_of(packages: Sequence[Path]) -> "list[ModelManifest]":
+    """Of packages that one enclave serves. Raises CommandFailed when two are of one model, and what reading raises."""
+    manifests = [_manifest(package) for package in packages]
+    if twice := {each.id for each in manifests if sum(each.id == other.id for other in manifests) > 1}:
+        raise CommandFailed("model-twice", f"models: expected each id once, got {', '.join(sorted(twice))} twice", 2)
+    return manifests
 
 
 def _limits(configuration: Path | None) -> "Limits":

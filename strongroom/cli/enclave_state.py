@@ -40,13 +40,23 @@ def held_folder(state: Path) -> "Iterator[StateFolder]":
     Nothing that one said is left, for `status` would say it of enclaves that are not yet started.
     """
     from parent.lifecycle.folder import StateFolder
+
+    folder = StateFolder(state)
+    with folder.held():
+        end_what_is_left(folder)
+        yield folder
+
+
+def end_what_is_left(folder: "StateFolder") -> None:
+    """End what a supervisor that was killed left running, and say so; nobody may hold the folder but the caller."""
     from parent.lifecycle.leftovers import end_leftovers
 
-    folder, launchers = StateFolder(state), lasting_launchers()
-    with folder.held():
-        for enclave_id in end_leftovers(folder, launchers):
-            click.echo(f"  ended {enclave_id}, which a supervisor that is gone had left", err=True)
-        yield folder
+    leftovers = end_leftovers(folder, lasting_launchers())
+    for enclave_id in leftovers.ended:
+        click.echo(f"  ended {enclave_id}, which a supervisor that is gone had left", err=True)
+    for number in leftovers.unknown:
+        said = "was being started when its supervisor was killed: nitro-cli describe-enclaves says whether it runs"
+        click.echo(f"  enclave {number} {said}", err=True)
 
 
 def standing_of(state: Path) -> "tuple[StateFolder, Standing | None]":

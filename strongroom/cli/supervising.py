@@ -54,7 +54,7 @@ def said_of(record: "Record") -> str:
         return f"{record.state}: {record.ending}"
     if record.state == "configured":
         return f"{record.state}: {record.step}" + (f", {record.readiness}" if record.step == "ready" else "")
-    return f"{record.state}: {record.readiness}" if record.state == "ready" else str(record.state)
+    return f"{record.state}: {record.readiness}" if record.state in ("ready", "stale") else str(record.state)
 
 
 def _print(record: "Record") -> None:

@@ -92,11 +92,19 @@ class Appliance(Running):
     def wait_ready(self, timeout_s: float = _READY_S) -> None:
         """Wait for attested readiness of every enclave; raise PartFailed when a part ends first."""
         deadline = time.monotonic() + timeout_s
-        while not self._is_ready():
+        while not self.is_ready():
             self.check_parts()
             if time.monotonic() > deadline:
                 raise self.parts["gateway"].failure("was not ready in time")
             time.sleep(0.05)
+
+    def is_ready(self) -> bool:
+        """Whether the gateway says so of every enclave."""
+        try:
+            with urllib.request.urlopen(f"{self.endpoint.url}/readyz", timeout=5) as answer:  # noqa: S310 - http only
+                return all(enclave["ready"] for enclave in json.load(answer)["enclaves"])
+        except (urllib.error.URLError, OSError):
+            return False
 
     def check_parts(self) -> None:
         """Raise PartFailed when a part has ended."""
@@ -158,10 +166,3 @@ class Appliance(Running):
 
     def _part(self, name: str, module: str, *arguments: str, **environment: str) -> Part:
         return Part(name, module, list(arguments), folder=self.folder, environment=environment)
-
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.endpoint.url}/readyz", timeout=5) as answer:  # noqa: S310 - http only
-                return all(enclave["ready"] for enclave in json.load(answer)["enclaves"])
-        except (urllib.error.URLError, OSError):
-            return False

@@ -1,7 +1,8 @@
 """A machine that boots an EIF stands in for the simulated enclave: `python -m strongroom.simulator.machine`.
 
 Kernel, driver of the NSM, vsock and image are real, the CPU is emulated, and the documents chain to the root of the
-state folder. It proves nothing about Nitro hardware.
+state folder. It proves nothing about Nitro hardware, but it refuses what nitro-cli does: less memory than four times
+the EIF.
 """
 
 import argparse
@@ -10,7 +11,9 @@ import sys
 from pathlib import Path
 
 from attestation.eif.errors import EIFError, UnsoundEIF
-from enclave.server import CONTROL_PORT
+from enclave.addresses import CONTROL_PORT
+from parent.lifecycle.errors import DoesNotFit
+from parent.lifecycle.plan import require_memory
 from strongroom.process import emit
 from strongroom.simulator.part import PartFailed
 from strongroom.simulator.qemu.command import Hardware, ToolMissing
@@ -39,6 +42,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     hardware, parent = Hardware(arguments.memory_mib, arguments.cpus), Parent(arguments.parent_role)
     try:
+        require_memory(arguments.memory_mib, arguments.eif.stat().st_size)
         with Machine(
             arguments.eif, arguments.sockets, arguments.state, hardware, parent, number=arguments.number
         ) as machine:
@@ -47,7 +51,7 @@ def main() -> int:
             machine.wait_port(CONTROL_PORT, _APPLICATION_S)
             emit("listening")
             return machine.wait_ended()
-    except (PartFailed, ToolMissing, EIFError, UnsoundEIF, OSError) as error:
+    except (PartFailed, ToolMissing, DoesNotFit, EIFError, UnsoundEIF, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

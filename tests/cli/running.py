@@ -1,11 +1,17 @@
-"""The command line as its users run it: a process of its own, here with little memory and a HOME to watch."""
+"""The command line as its users run it, a process of its own with little memory, and in this one."""
 
 import os
 import resource
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from strongroom.cli.commands import cli
+from strongroom.cli.failures import run
 
 _MEMORY_BYTES = 3 << 30
 
@@ -22,6 +28,14 @@ def strongroom(*arguments: str | Path, **options: Any) -> subprocess.CompletedPr
         given.setdefault("stdin", subprocess.DEVNULL)
     command = [sys.executable, "-m", "strongroom", *map(str, arguments)]
     return subprocess.run(command, env=environment, timeout=30, check=False, **given)
+
+
+def invoked(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """A command that starts nothing, as `strongroom` gives it, but in this process: starts cost most."""
+    out, error = StringIO(), StringIO()
+    with patch.object(sys, "argv", ["strongroom", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(error):
+        code = run(cli)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue().encode(), error.getvalue().encode())
 
 
 def failed(done: subprocess.CompletedProcess[bytes], exit_code: int = 2) -> str:

@@ -5,23 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from strongroom.cli.commands import cli
-from strongroom.cli.failures import run
-from tests.cli.running import strongroom
-
-
-def invoked(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
-    """A command that starts nothing, as `strongroom` gives it, but in this process: a start costs half a second."""
-    out, error = StringIO(), StringIO()
-    with patch.object(sys, "argv", ["strongroom", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(error):
-        code = run(cli)
-    return subprocess.CompletedProcess(arguments, code, out.getvalue().encode(), error.getvalue().encode())
+from tests.cli.running import invoked
 
 
 @contextmanager
@@ -51,5 +39,5 @@ def until(running: subprocess.Popen[bytes], event: str, **fields: object) -> dic
 
 def status(state: Path) -> tuple[int, dict[str, Any]]:
     """Exit code and answer of `enclave status`."""
-    done = strongroom("enclave", "status", "--state", state, "--json")
+    done = invoked("enclave", "status", "--state", state, "--json")
     return done.returncode, json.loads(done.stdout)

@@ -12,9 +12,10 @@ from attestation.policy_file import dump_measurements
 from parent.lifecycle.folder import StateFolder
 from parent.lifecycle.nitro_cli import NitroCLI
 from parent.lifecycle.record import Record, Standing, State
+from strongroom.protocol.constants import BootState
 from strongroom.simulator.pki import SimulatedPKI
-from tests.cli.running import failed
-from tests.cli.supervised import invoked
+from tests.attestation.eif import builder
+from tests.cli.running import failed, invoked
 from tests.client.fake_enclave import FakeEnclave
 from tests.parent.lifecycle.support import eif, nitro_cli, order
 
@@ -45,7 +46,8 @@ def left_running(folder: Path) -> str:
     """One enclave of a supervisor that is gone; its id."""
     (folder / "nitro-cli" / "fail").unlink()
     launched = NitroCLI().start(order(folder))
-    record = Record(1, State.READY, enclave_id=launched.enclave_id)
+    record = Record(1, State.READY, step=BootState.READY)
+    record.begin(launched, 1)
     state = StateFolder(folder / "state")
     state.path.mkdir()
     state.write(Standing("nitro", 1, [record]))
@@ -56,6 +58,16 @@ def test_a_damaged_image_starts_nothing(kept: Path, tmp_path: Path) -> None:
     assert "CRC" in failed(invoked(*run(tmp_path, eif(tmp_path, crc32=0))), 1)
     assert calls(kept) == []
     assert not (tmp_path / "state").exists()
+
+
+def test_less_memory_than_four_times_the_image_asks_nobody(kept: Path, tmp_path: Path) -> None:
+    image = tmp_path / "large.eif"
+    ramdisk = builder.Section(builder.RAMDISK, bytes(17 << 20))
+    image.write_bytes(builder.Image((*builder.SECTIONS, ramdisk)).to_bytes())
+    done = invoked(*run(tmp_path, image, "--memory-mib", "64"))
+    assert "memory: expected at least 69 MiB, 4 x the EIF, got 64 MiB" in failed(done, 1)
+    assert calls(kept) == []
+    assert (tmp_path / "allocator.yaml").read_text() == RESERVED
 
 
 def test_a_refusal_of_nitro_cli_is_one_line_and_leaves_nothing(kept: Path, tmp_path: Path) -> None:
@@ -92,11 +104,12 @@ def test_the_sum_is_asked_for_when_no_memory_is_given(kept: Path, tmp_path: Path
     assert "--memory 3724 " in call
 
 
-def test_without_nitro_cli_the_package_is_named(kept: Path, tmp_path: Path) -> None:
+def test_without_nitro_cli_the_package_is_named_and_nothing_written(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "programs" / "nitro-cli").unlink()
-    done = invoked(*run(tmp_path, eif(tmp_path)))
-    assert "dnf install aws-nitro-enclaves-cli" in done.stderr.decode().splitlines()[-1]
-    assert done.returncode == 1
+    (tmp_path / "allocator.yaml").unlink()
+    assert "dnf install aws-nitro-enclaves-cli" in failed(invoked(*run(tmp_path, eif(tmp_path))), 1)
+    assert not (tmp_path / "allocator.yaml").exists()
+    assert not (tmp_path / "state").exists()
 
 
 def test_what_a_killed_supervisor_left_is_ended_by_stop(kept: Path, tmp_path: Path) -> None:
@@ -104,12 +117,34 @@ def test_what_a_killed_supervisor_left_is_ended_by_stop(kept: Path, tmp_path: Pa
     state = tmp_path / "state"
     done = invoked("enclave", "status", "--state", state, "--json")
     assert done.returncode == 1
-    assert json.loads(done.stdout)["enclaves"][0]["enclave_id"] == enclave_id
+    [said] = json.loads(done.stdout)["enclaves"]
+    assert (said["enclave_id"], said["state"], said["up_s"], said["step"]) == (enclave_id, "stale", None, None)
+    assert said["readiness"] == "its supervisor is gone, which saw it ready last"
+    shown = invoked("enclave", "status", "--state", state).stdout.decode()
+    assert f"strongroom enclave stop --state {state};" in shown
+    assert "stale: its supervisor is gone, which saw it ready last; restarts 0" in shown
     assert "its supervisor is gone" in failed(invoked("enclave", "stop", "1", "--state", state), 1)
     assert invoked("enclave", "stop", "--state", state).returncode == 0
     assert calls(kept)[-1] == "terminate-enclave"
     assert json.loads((kept / "running.json").read_text()) == []
     assert invoked("enclave", "stop", "--state", state, "--json").returncode == 0
+
+
+def test_one_whose_start_was_cut_off_is_named(kept: Path, tmp_path: Path) -> None:
+    (kept / "fail").unlink()
+    NitroCLI().start(order(tmp_path))
+    state = StateFolder(tmp_path / "state")
+    state.path.mkdir()
+    state.write(Standing("nitro", 1, [Record(1, State.STARTING), Record(2, State.STOPPED)]))
+    done = invoked("enclave", "stop", "--state", state.path)
+    [line] = done.stderr.decode().splitlines()
+    assert "enclave 1 was being started when its supervisor was killed: nitro-cli describe-enclaves says" in line
+    assert state.read() is None
+    (kept / "fail").write_text("36 E36")
+    done = invoked(*run(tmp_path, eif(tmp_path)))
+    assert "expected no enclave that has it, got i-0123" in done.stderr.decode().splitlines()[-1]
+    assert done.returncode == 1
+    assert calls(kept).count("run-enclave") == 1
 
 
 def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(kept: Path, tmp_path: Path) -> None:
@@ -124,13 +159,15 @@ def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(kept: Path, t
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["policy.toml", "allocator.yaml"])
-def test_files_that_cannot_be_used_start_nothing(kept: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("policy.toml", 2, "expected a policy file in TOML"), ("allocator.yaml", 1, "allocator: expected a line ---")],
+)
+def test_files_that_cannot_be_used_start_nothing(kept: Path, tmp_path: Path, name: str, code: int, said: str) -> None:
     (tmp_path / name).write_text("nonsense")
-    done = invoked(*run(tmp_path, eif(tmp_path)))
-    assert "Traceback" not in done.stderr.decode()
-    assert done.returncode in (1, 2)
-    assert "run-enclave" not in calls(kept)
+    assert said in failed(invoked(*run(tmp_path, eif(tmp_path), "--memory-mib", "9000")), code)
+    assert (tmp_path / "allocator.yaml").read_text() in (RESERVED, "nonsense")
+    assert calls(kept) == []
 
 
 def test_wrong_usage(kept: Path, tmp_path: Path) -> None:

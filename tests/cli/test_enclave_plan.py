@@ -11,8 +11,7 @@ from strongroom.models.package import MANIFEST
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder
 from strongroom.protocol.catalogue import ModelManifest
 from strongroom.protocol.configuration import Limits
-from tests.cli.running import failed
-from tests.cli.supervised import invoked
+from tests.cli.running import failed, invoked
 from tests.client.fake_enclave import CONFIGURATION
 from tests.parent.lifecycle.support import eif
 
@@ -95,6 +94,12 @@ def test_what_is_no_sound_eif_or_no_package(tmp_path: Path) -> None:
     damaged = invoked("enclave", "plan", "--eif", eif(tmp_path, crc32=0), *TYPE)
     assert "CRC" in failed(damaged, 1)
     failed(invoked("enclave", "plan", "--eif", eif(tmp_path), "--model", tmp_path, *TYPE), 2)
+
+
+def test_a_model_twice_is_a_slip(packages: list[Path], tmp_path: Path) -> None:
+    models = [f"--model={package}" for package in (*packages, packages[0])]
+    done = invoked("enclave", "plan", "--eif", eif(tmp_path), *models, *TYPE)
+    assert "models: expected each id once, got tiny-decoder twice" in failed(done, 2)
 
 
 def test_every_command_shows_an_example() -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,13 +15,16 @@ from attestation.anchors import SimulatedTrustAnchor
 from attestation.policy_file import load_policy
 from parent.lifecycle.folder import StateFolder
 from parent.lifecycle.record import Record, Standing, State
+from strongroom.cli import enclave_run_simulator
 from strongroom.cli.enclave_state import held_folder
 from strongroom.client import Client
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_tensor
 from strongroom.simulator.image import image_pcrs
+from strongroom.simulator.part import PartFailed
 from strongroom.simulator.state import held
-from tests.cli.running import failed, strongroom
-from tests.cli.supervised import invoked, started, status, until
+from tests.attestation.eif import builder
+from tests.cli.running import failed, invoked, strongroom
+from tests.cli.supervised import started, status, until
 from tests.cli.test_demo import of_folder
 from tests.parent.lifecycle.support import eif
 
@@ -74,20 +78,20 @@ def test_four_enclaves_behind_one_gateway_and_every_verb(tmp_path: Path) -> None
         assert same["pid"] == second["pid"]
         lines = strongroom("enclave", "logs", "1", "--state", state, "--json").stdout.splitlines()
         assert {"event": "state", "state": "ready"} in list(map(json.loads, lines))
-        restarted = strongroom("enclave", "restart", "2", "--state", state, "--json")
+        restarted = invoked("enclave", "restart", "2", "--state", state, "--json")
         assert json.loads(restarted.stdout)["enclaves"][0]["pid"] != second["pid"]
-        assert strongroom("enclave", "stop", "3", "--state", state).returncode == 0
+        assert invoked("enclave", "stop", "3", "--state", state).returncode == 0
         code, said = status(state)
         assert (code, [each["state"] for each in said["enclaves"]]) == (1, ["ready", "ready", "stopped", "ready"])
-        assert b"it does not run: stopped" in strongroom("enclave", "logs", "3", "--state", state).stderr
-        assert "expected the number of an enclave" in failed(strongroom("enclave", "logs", "5", "--state", state), 1)
-        assert "a number from 1 to 4, got 5" in failed(strongroom("enclave", "stop", "5", "--state", state), 1)
+        assert b"it does not run: stopped" in invoked("enclave", "logs", "3", "--state", state).stderr
+        assert "expected the number of an enclave" in failed(invoked("enclave", "logs", "5", "--state", state), 1)
+        assert "a number from 1 to 4, got 5" in failed(invoked("enclave", "stop", "5", "--state", state), 1)
         assert strongroom("enclave", "stop", "--state", state).returncode == 0
         assert running.wait(10) == 0
     assert all_ended(tmp_path)
     assert status(state) == (1, {"supervised": False, "launcher": None, "enclaves": []})
-    assert strongroom("enclave", "stop", "--state", state).returncode == 0
-    assert "expected a supervisor" in failed(strongroom("enclave", "restart", "--state", state), 1)
+    assert invoked("enclave", "stop", "--state", state).returncode == 0
+    assert "expected a supervisor" in failed(invoked("enclave", "restart", "--state", state), 1)
 
 
 def assert_answered_by_key(variables: dict[str, str]) -> None:
@@ -109,6 +113,24 @@ def _client(variables: dict[str, str]) -> Client:
     )
 
 
+def test_ready_is_said_once_and_not_before_the_gateway_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    appliance, said = Mock(), Mock()
+    monkeypatch.setattr(enclave_run_simulator, "_announce", said)
+    announcement = enclave_run_simulator._Announcement(appliance, as_json=True)
+    announcement.look()  # nothing has allowed it
+    appliance.is_ready.return_value = False
+    announcement.allow()
+    announcement.look()
+    said.assert_not_called()
+    appliance.is_ready.return_value = True
+    announcement.look()
+    announcement.look()
+    said.assert_called_once_with(appliance, True)
+    appliance.check_parts.side_effect = PartFailed
+    with pytest.raises(PartFailed):
+        announcement.look()
+
+
 def test_a_supervisor_that_is_killed_leaves_a_stale_record_and_no_process(package: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with started(tmp_path, "simulator", package, "--state=state") as running:
@@ -117,8 +139,7 @@ def test_a_supervisor_that_is_killed_leaves_a_stale_record_and_no_process(packag
         running.wait()
         assert all_ended(state)
     code, said = status(state)
-    assert (code, said["supervised"], len(said["enclaves"])) == (1, False, 1)
-    assert b"supervisor is GONE" in strongroom("enclave", "status", "--state", state).stdout
+    assert (code, said["supervised"], [each["state"] for each in said["enclaves"]]) == (1, False, ["stale"])
     with held_folder(state) as folder:  # what one said last would pass for the next one's word
         assert folder.read() is None
     assert status(state)[1]["enclaves"] == []
@@ -155,21 +176,39 @@ def test_a_folder_in_use_is_refused_before_anything_is_written_there(package: Pa
     with held(state):
         assert "in use" in failed(strongroom("enclave", "run", "simulator", package, "--state", state), 1)
         assert list(state.iterdir()) == []
-        assert strongroom("simulator", "root", "--state", state).returncode == 0  # it starts nothing
+        assert invoked("simulator", "root", "--state", state).returncode == 0  # it starts nothing
 
 
-def test_what_is_no_package_is_one_sentence(tmp_path: Path) -> None:
+def test_what_is_no_package_is_one_sentence(package: Path, tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     run = ("enclave", "run", "simulator")
     failed(invoked(*run, "--state", tmp_path / "state"))
     failed(invoked(*run, tmp_path / "package", "--state", ""))
     for count in ("0", "5"):
         failed(invoked(*run, tmp_path / "package", "--state", tmp_path, "--enclaves", count))
+    state = tmp_path / "state"
+    assert "model.toml: No such file" in failed(invoked(*run, tmp_path / "package", "--state", state))
+    assert "got tiny-tensor twice" in failed(invoked(*run, package, package, "--state", state))
+    assert not state.exists()
 
 
 def test_of_a_damaged_image_nothing_is_started(package: Path, tmp_path: Path) -> None:
     state, image = tmp_path / "state", eif(tmp_path, crc32=0)
     assert "CRC" in failed(invoked("enclave", "run", "qemu", package, "--eif", image, "--state", state), 1)
+    assert not state.exists()
+
+
+def test_of_an_image_that_wants_more_memory_or_without_qemu_nothing_is_started(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, large = tmp_path / "state", tmp_path / "large.eif"
+    ramdisk = builder.Section(builder.RAMDISK, bytes(65 << 20))
+    large.write_bytes(builder.Image((*builder.SECTIONS, ramdisk)).to_bytes())
+    run = ("enclave", "run", "qemu", package, "--state", state)
+    done = invoked(*run, "--eif", large, "--memory-mib", "256")
+    assert "memory: expected at least 261 MiB, 4 x the EIF, got 256 MiB" in failed(done, 1)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get install qemu-system-x86" in failed(invoked(*run, "--eif", eif(tmp_path)), 1)
     assert not state.exists()
 
 

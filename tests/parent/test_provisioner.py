@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +24,8 @@ from parent.errors import (
     StepRefused,
 )
 from parent.link import EnclaveLink
-from parent.provisioner import Pace, Provisioner
+from parent.pace import Pace
+from parent.provisioner import Provisioner
 from parent.settings import EnclaveAddresses, Settings, Sources
 from strongroom.protocol.constants import BootState
 from strongroom.protocol.messages import WEIGHTS_CHUNK_BYTES, SealedWeightsHead
@@ -35,9 +36,9 @@ from tests.parent.support import Exchange, FakeEnclave, enclave_at, eventually, 
 MODELS = ("alpha", "beta")
 SIZES = {"alpha": 3 * WEIGHTS_CHUNK_BYTES + 5, "beta": 1}
 SECRET = "wJalrXUtnFEMI-secret"
-SEGMENTS = {"alpha": {"0", "2"}, "beta": {"0"}}
-"""The first chunks of each model over two streams."""
-PACE = Pace(watch_s=0.005, retry_s=0.005, max_retry_s=0.02, refresh_s=300)
+SEGMENTS = {"alpha": {"0/2", "1/2"}, "beta": {"0/1"}}
+"""First chunk and step of each model's segments over two streams."""
+PACE = Pace(watch_s=0.005, retry_s=0.005, max_retry_s=0.02, max_unreached_s=0.02, refresh_s=300)
 
 
 @dataclass
@@ -94,9 +95,9 @@ class Script(FakeEnclave):
                 self._move(BootState.CATALOGUED, BootState.KEY_CHECKED)
             case ["models", model, "head"]:
                 self._once(self.released, model, BootState.KEY_CHECKED, BootState.RELEASED)
-            case ["models", model, "weights", first]:
+            case ["models", model, "weights", first, step]:
                 assert self.state is BootState.RELEASED
-                self.segments.setdefault(model, set()).add(first)
+                self.segments.setdefault(model, set()).add(f"{first}/{step}")
                 if self.segments[model] == SEGMENTS[model]:
                     self._once(self.loaded, model, BootState.RELEASED, BootState.READY)
             case _:
@@ -105,7 +106,7 @@ class Script(FakeEnclave):
     async def _hold(self, step: str) -> None:
         """As the enclave does: no segment is answered before all of its model have come."""
         match step.split("/"):
-            case ["models", model, "weights", _]:
+            case ["models", model, "weights", _, _]:
                 await eventually(lambda: model in self.loaded or self.state is not BootState.RELEASED)
 
     def _move(self, expected: BootState, then: BootState) -> None:
@@ -138,6 +139,11 @@ def weights_of(model: str) -> bytes:
     return random.Random(model).randbytes(head.segment_bytes(0, head.chunks))
 
 
+def chunk_of(model: str, index: int) -> bytes:
+    head = head_of(model)
+    return weights_of(model)[head.segment_bytes(0, index) : head.segment_bytes(0, index + 1)]
+
+
 def sources_in(folder: Path) -> Sources:
     (folder / "configuration.toml").write_bytes(b"configuration")
     catalogue = "version = 1\n" + "".join(f'[[model]]\nid = "{model}"\n' for model in MODELS)
@@ -157,8 +163,9 @@ async def provisioning(folder: Path, clock: Clock | None = None, **options: obje
     async with link:
         control = Control(link, step_timeout_s=5)
         clock = clock or Clock()
-        given = {"sources": sources_in(folder), "read_credentials": credentials, "weight_streams": 2} | options
-        yield Provisioner(control, now_ms=clock.now_ms, pace=PACE, **given)  # type: ignore[arg-type]  # test options
+        given = {"sources": sources_in(folder), "read_credentials": credentials, "weight_streams": 2, "pace": PACE}
+        given |= options
+        yield Provisioner(control, now_ms=clock.now_ms, **given)  # type: ignore[arg-type]  # test options
 
 
 @asynccontextmanager
@@ -183,15 +190,15 @@ ORDER = [
     "credentials",
     "key-check",
     *(f"models/{model}/head" for model in MODELS),
-    "models/beta/weights/0",
-    "models/alpha/weights/0",
-    "models/alpha/weights/2",
+    "models/beta/weights/0/1",
+    "models/alpha/weights/0/2",
+    "models/alpha/weights/1/2",
 ]
 
 
 def in_order(steps: Iterable[str]) -> list[str]:
     """The steps; the segments of one model, which come side by side, sorted."""
-    grouped = groupby(steps, key=lambda step: step.rpartition("/")[0] if "/weights/" in step else step)
+    grouped = groupby(steps, key=lambda step: step.rpartition("/weights/")[0] or step)
     return [step for _, group in grouped for step in sorted(group)]
 
 
@@ -204,9 +211,9 @@ async def test_the_steps_come_in_order_with_the_files_bytes(tmp_path: Path) -> N
     assert script.bodies["catalogue"] == (tmp_path / "catalogue.toml").read_bytes()
     assert script.bodies["key-check"] == b""
     assert script.bodies["models/alpha/head"] == head_of("alpha").to_bytes()
-    assert script.bodies["models/alpha/weights/0"] + script.bodies["models/alpha/weights/2"] == weights_of("alpha")
-    assert len(script.bodies["models/alpha/weights/0"]) == head_of("alpha").segment_bytes(0, 2)
-    assert script.bodies["models/beta/weights/0"] == weights_of("beta")
+    assert script.bodies["models/alpha/weights/0/2"] == chunk_of("alpha", 0) + chunk_of("alpha", 2)
+    assert script.bodies["models/alpha/weights/1/2"] == chunk_of("alpha", 1) + chunk_of("alpha", 3)
+    assert script.bodies["models/beta/weights/0/1"] == weights_of("beta")
     assert json.loads(script.bodies["credentials"]) == {
         "access_key_id": "AKIA",
         "secret_access_key": SECRET,
@@ -231,6 +238,32 @@ async def test_an_enclave_that_comes_late_is_waited_for(tmp_path: Path, capfd: p
         script = Script()
         async with enclave_at(tmp_path / "control", script):
             await until_ready(script)
+
+
+async def test_a_slow_boot_is_seen_within_two_seconds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of an enclave that listens after 35 seconds, and then asks to wait: by a clock that only sleeping moves."""
+    script = Script(unreachable_kms=["key-check"] * 7)
+    unreached: list[float] = []
+    answered: list[float] = []
+
+    async with AsyncExitStack() as stack:
+
+        async def sleep(pause_s: float) -> None:
+            if sum(unreached) >= 35:
+                answered.append(pause_s)
+                return
+            unreached.append(pause_s)
+            if sum(unreached) >= 35:
+                await stack.enter_async_context(enclave_at(tmp_path / "control", script))
+
+        provisioner = await stack.enter_async_context(provisioning(tmp_path, pace=Pace(), sleep=sleep))
+        async with beside(provisioner):
+            await until_ready(script)
+    assert sum(unreached) < 37
+    assert answered[:7] == [1, 2, 4, 8, 16, 30, 30]
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    paused = [(line["state"], line["type"]) for line in lines if line["event"] == "provisioning-paused"]
+    assert paused == [(None, "EnclaveUnreachable"), ("catalogued", "StepPostponed")]
 
 
 async def test_a_restarted_enclave_is_provisioned_again(tmp_path: Path) -> None:
@@ -365,7 +398,9 @@ async def test_unusable_sources_are_found_before_the_first_step(
     assert script.state is BootState.BOOTED
 
 
-@pytest.mark.parametrize(("change", "reason"), [("shrink", "100 more bytes"), ("vanish", "a readable file")])
+@pytest.mark.parametrize(
+    ("change", "reason"), [("shrink", "its whole length, got a file that has shrunk"), ("vanish", "a readable file")]
+)
 async def test_weights_that_shrink_or_vanish_are_told_at_once(tmp_path: Path, change: str, reason: str) -> None:
     script = Script()
     async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
@@ -379,22 +414,22 @@ async def test_weights_that_shrink_or_vanish_are_told_at_once(tmp_path: Path, ch
         async with asyncio.timeout(2):
             with pytest.raises(SourceUnusable, match=rf"^alpha\.sealed: expected {reason}"):
                 await provisioner.advance()
-    assert "models/alpha/weights/2" not in script.steps
+    assert not [step for step in script.steps if "alpha/weights/" in step]
 
 
 async def test_a_refused_segment_is_what_failed_and_ends_the_others(tmp_path: Path) -> None:
-    script = Script(refuse="models/alpha/weights/2")
+    script = Script(refuse="models/alpha/weights/1/2")
     async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
         for _ in range(4):
             await provisioner.advance()
         async with asyncio.timeout(2):
-            with pytest.raises(StepRefused, match=r"^boot step models/alpha/weights/2: expected 204, got 400$"):
+            with pytest.raises(StepRefused, match=r"^boot step models/alpha/weights/1/2: expected 204, got 400$"):
                 await provisioner.advance()
         assert script.state is BootState.RELEASED
 
 
 async def test_a_model_that_was_loaded_is_not_sent_again(tmp_path: Path) -> None:
-    script = Script(refuse="models/beta/weights/0")
+    script = Script(refuse="models/beta/weights/0/1")
     async with enclave_at(tmp_path / "control", script), provisioning(tmp_path) as provisioner:
         for _ in range(4):
             await provisioner.advance()
@@ -403,7 +438,7 @@ async def test_a_model_that_was_loaded_is_not_sent_again(tmp_path: Path) -> None
         script.refuse = ""
         await provisioner.advance()
         assert script.state is BootState.READY
-    assert script.steps.count("models/alpha/weights/0") == 1
+    assert script.steps.count("models/alpha/weights/0/2") == 1
 
 
 async def test_the_time_for_a_segment_grows_with_its_model(tmp_path: Path) -> None:
@@ -412,7 +447,7 @@ async def test_the_time_for_a_segment_grows_with_its_model(tmp_path: Path) -> No
         await asyncio.sleep(0.3)
         await exchange.answer(204, "", b"")
 
-    enclave = FakeEnclave({"PUT /boot/models/alpha/weights/0": slow})
+    enclave = FakeEnclave({"PUT /boot/models/alpha/weights/0/1": slow})
     link = EnclaveLink(UnixAddress(tmp_path / "control"), timeout_s=5, max_exchanges=1)
     async with enclave_at(tmp_path / "control", enclave), link:
         model = SealedModel.open(sources_in(tmp_path).sealed_models, "alpha")

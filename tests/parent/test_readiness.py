@@ -12,6 +12,7 @@ import pytest
 from attestation.measurements import parent_role_pcr3
 from attestation.policy import Measurements, UnsafeAnyMeasurement
 from attestation.policy_file import dump_measurements
+from parent.background import background
 from parent.link import EnclaveLink
 from parent.readiness import LARGE_DOCUMENT_BYTES, Readiness
 from parent.settings import Settings
@@ -214,6 +215,20 @@ async def test_one_failure_after_success_makes_not_ready_at_once(tmp_path: Path,
             assert readiness.ready
         await readiness.attempt()
     assert not readiness.ready
+
+
+async def test_what_happens_to_one_that_is_not_ready_is_looked_at_before_its_turn(
+    tmp_path: Path, pki: SimulatedPKI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parent.readiness._FAILED_PAUSES_S", (0.01, 600.0))
+    async with asyncio.timeout(10), EnclaveLink(UnixAddress(tmp_path / "api"), timeout_s=5, max_exchanges=4) as link:
+        clock = Clock()
+        readiness = Readiness(link, trust_in(pki, tmp_path), now_ms=clock.now_ms, monotonic_s=lambda: clock.monotonic_s)
+        async with background("readiness", readiness.run()):
+            await eventually(lambda: readiness.report()["state"] == "unreachable")
+            async with enclave_at(tmp_path / "api", FakeEnclave({"GET /v1/attestation": attesting(nsm_of(pki))})):
+                readiness.doubt()
+                await eventually(lambda: readiness.ready)
 
 
 async def test_readyz_says_why_not_and_under_which_policy(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from enclave.server import PROXY_PORT
+from enclave.addresses import PROXY_PORT
 from strongroom.simulator.part import Part, PartFailed
 from strongroom.simulator.qemu.boot_files import BootFiles, extract
 from strongroom.simulator.qemu.command import Hardware, qemu_command, require_qemu

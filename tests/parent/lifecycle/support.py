@@ -75,6 +75,8 @@ class FakeLauncher:
     states: dict[str, State] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     code: str | None = None
+    waits: list[float] = field(default_factory=list)
+    """From one look at an enclave to the next."""
     starting: int = 0
     stumbles: int = 0
     """How many calls of terminate fail."""
@@ -122,6 +124,7 @@ class FakeTail:
         self.lines = launcher.lines
 
     async def wait_ended(self, timeout_s: float) -> None:
+        self._launcher.waits.append(timeout_s)
         await asyncio.sleep(0)
 
     async def last_code(self) -> str | None:

@@ -1,7 +1,6 @@
 """nitro-cli by contract: the arguments that it takes, the JSON that it answers, the errors that it ends with."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -129,11 +128,22 @@ def test_an_enclave_that_does_not_go(kept: Path, tmp_path: Path) -> None:
         NitroCLI().terminate(launched.enclave_id)
 
 
-def test_ctrl_c_does_not_reach_it(kept: Path, tmp_path: Path) -> None:
+def test_a_cid_that_is_taken_is_not_asked_for(kept: Path, tmp_path: Path) -> None:
+    NitroCLI().start(order(tmp_path))
+    with pytest.raises(
+        LaunchFailed, match=r"CID 16: expected no enclave .*--enclave-id i-0123456789abcdef0-enc18b0000"
+    ):
+        NitroCLI().start(order(tmp_path))
+    assert (kept / "calls").read_text().count("run-enclave") == 1
+    NitroCLI().start(order(tmp_path, 2))
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_an_answer_without_end_is_not_read_to_its_end(kept: Path, tmp_path: Path, stream: str) -> None:
     script = tmp_path / "programs" / "nitro-cli"
-    script.write_text(f"#!{sys.executable}\nimport os, sys\nsys.stderr.write(str(os.getpgrp()))\nsys.exit(1)\n")
-    done = nitro_cli_module._run(("nitro-cli", "describe-enclaves"))
-    assert int(done.stderr) != os.getpgrp()
+    script.write_text(f"#!{sys.executable}\nimport sys\nwhile True:\n    sys.{stream}.write('x' * 65536)\n")
+    with pytest.raises(LaunchFailed, match="describe-enclaves: expected at most 1048576 bytes of answer, got more"):
+        NitroCLI().start(order(tmp_path))
 
 
 def test_one_that_does_not_end(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from parent.lifecycle.errors import DoesNotFit, UnknownInstanceType
+from parent.lifecycle.errors import DoesNotFit
 from parent.lifecycle.instances import Instance
-from parent.lifecycle.plan import Needs, check_fits, size
+from parent.lifecycle.plan import Needs, check_fits, require_memory, size
 
 MIB = 1 << 20
 M7I_XLARGE = Instance(4, 16384)
@@ -26,6 +26,13 @@ def test_of_several_enclaves_each_takes_whole_gib() -> None:
 def test_four_times_the_eif_is_the_least() -> None:
     small = Needs(1000 * MIB + 1, 0, 0, 0)
     assert size(small, enclaves=1).memory_mib == 4004
+
+
+def test_less_is_refused_with_what_would_do() -> None:
+    require_memory(4001, 1000 * MIB + 1)
+    with pytest.raises(DoesNotFit, match=r"^memory: expected at least 4001 MiB, 4 x the EIF, got 4000 MiB$"):
+        require_memory(4000, 1000 * MIB + 1)
+    require_memory(4000, 1000 * MIB)
 
 
 def test_an_odd_sum_fills_its_huge_page() -> None:
@@ -55,17 +62,3 @@ def test_what_does_not_fit_is_the_line_that_does_not(enclaves: int, cpus: int, i
 
 def test_where_a_vcpu_is_a_core_an_odd_number_will_do() -> None:
     check_fits(size(NEEDS, enclaves=1, cpus=3), Instance(4, 16384, threads_per_core=1))
-
-
-@pytest.mark.parametrize(
-    ("name", "vcpus", "memory_gib", "threads"),
-    [("m7i.xlarge", 4, 16, 2), ("c6i.16xlarge", 64, 128, 2), ("r7g.2xlarge", 8, 64, 1), ("m6i.12xlarge", 48, 192, 2)],
-)
-def test_instance_types_of_the_table(name: str, vcpus: int, memory_gib: int, threads: int) -> None:
-    assert Instance.of_type(name) == Instance(vcpus, memory_gib << 10, threads)
-
-
-@pytest.mark.parametrize("name", ["", "m7i.large", "m7i.3xlarge", "t3.xlarge", "m7i.xlarge ", "m7i", "M7I.xlarge"])
-def test_other_types_are_told_what_to_give(name: str) -> None:
-    with pytest.raises(UnknownInstanceType, match="--vcpus, --instance-memory-mib"):
-        Instance.of_type(name)

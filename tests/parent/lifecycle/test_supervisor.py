@@ -14,7 +14,7 @@ from parent.lifecycle.errands import Errand, ask
 from parent.lifecycle.errors import GaveUp, LaunchFailed, LifecycleError, NeverReady, StateUnusable
 from parent.lifecycle.folder import StateFolder
 from parent.lifecycle.launcher import Launched, Order
-from parent.lifecycle.leftovers import end_leftovers
+from parent.lifecycle.leftovers import Leftovers, end_leftovers
 from parent.lifecycle.record import Record, State
 from parent.lifecycle.supervisor import Orders, Says, Supervisor
 from tests.parent.lifecycle.support import FakeLauncher, fake_observing, trust
@@ -193,6 +193,18 @@ async def test_patience_ends(launcher: FakeLauncher, tmp_path: Path, state: Stat
     assert launcher.running == set()
 
 
+@pytest.mark.parametrize(("age_s", "pause_s"), [(0.0, 0.1), (0.5, 0.1), (2.0, 0.4), (5.0, 1.0), (9e9, 1.0)])
+def test_the_younger_an_enclave_the_sooner_it_is_looked_at_again(age_s: float, pause_s: float) -> None:
+    assert watch.look_again_s(age_s) == pytest.approx(pause_s)
+
+
+async def test_a_quick_boot_is_seen_at_once(launcher: FakeLauncher, tmp_path: Path) -> None:
+    launcher.state = State.BOOTING
+    async with run(launcher, tmp_path) as running:
+        await running.until(lambda: len(launcher.waits) > 1)
+    assert launcher.waits[0] == pytest.approx(0.1)
+
+
 async def test_one_that_was_ready_may_lose_it_for_longer_than_patience(launcher: FakeLauncher, tmp_path: Path) -> None:
     async with run(launcher, tmp_path, patience_s=0.02) as running:
         await running.until(lambda: running.readies == 1)
@@ -348,11 +360,11 @@ async def test_what_a_killed_supervisor_left_is_ended(launcher: FakeLauncher, tm
     assert left is not None
     running.folder.write(left)
     assert not running.folder.supervised
-    assert end_leftovers(running.folder, {"other": launcher}) == []
+    assert end_leftovers(running.folder, {"other": launcher}) == Leftovers([], [])
     running.folder.write(left)
     launcher.terminated.clear()
-    assert end_leftovers(running.folder, {"fake": launcher}) == ["1.0"]
+    assert end_leftovers(running.folder, {"fake": launcher}) == Leftovers(["1.0"], [])
     assert launcher.terminated == ["1.0"]
     running.folder.errands.path.touch()
-    assert end_leftovers(running.folder, {"fake": launcher}) == []
+    assert end_leftovers(running.folder, {"fake": launcher}) == Leftovers([], [])
     assert not running.folder.errands.path.exists()

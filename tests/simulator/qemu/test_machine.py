@@ -134,14 +134,25 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_bad_arguments_are_one_line(folder: Path) -> None:
-    Path("image.eif").write_bytes(b"none")
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--eif=part0", "error: EIF: expected"),
+        ("--eif=missing.eif", "error: [Errno 2] No such file or directory: 'missing.eif'"),
+        ("--memory-mib=11", "error: memory: expected at least 12 MiB, 4 x the EIF, got 11 MiB"),
+    ],
+)
+def test_bad_arguments_are_one_line(folder: Path, option: str, said: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "strongroom.simulator.machine", *ARGUMENTS], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "strongroom.simulator.machine", *ARGUMENTS, option],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: EIF: expected")
+    assert ended.stderr.startswith(said)
     assert len(ended.stderr.splitlines()) == 1
+    assert "EIF: expected" in said or not list(folder.glob("*.sock"))  # asked for in vain before anything was started
 
 
 def test_a_second_machine_of_that_number_leaves_the_first_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
