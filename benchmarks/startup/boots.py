@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.startup.surroundings import Surroundings
-from enclave.server import Addresses
+from enclave.addresses import Addresses
 from parent.control import Control
 from parent.errors import EnclaveUnreachable, GatewayError
 from parent.evidence import fetch_evidence

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from enclave.addresses import Addresses
 from enclave.kms.isolation import kms_host
-from enclave.server import Addresses
 from parent.credentials import Credentials
 from parent.delivery import Delivery
-from parent.settings import Sources
 from strongroom.models.tiny import build_tiny_decoder
-from strongroom.simulator.kms.credentials import issue
-from strongroom.simulator.operator import PARENT_ROLE, REGION, Deployment, Operator
+from strongroom.simulator.operator import REGION, Deployment, Operator
+from strongroom.simulator.parent import delivery_of, parent_credentials
 from strongroom.simulator.part import Part
 from strongroom.simulator.sockets import enclave_addresses
 
 _START_S = 20.0
-_FOR_EVER_MS = 1 << 42
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def running(folder: Path) -> Iterator[Surroundings]:
         rule = f"--allow={kms_host(REGION, fips=False)}:443=127.0.0.1:{port}"
         with _part("proxy", "proxy", [f"--listen={addresses.proxy}", rule], folder) as proxy:
             proxy.wait_announced(_START_S)
-            yield Surroundings(folder, addresses, _delivery(deployment), _credentials(folder))
+            yield Surroundings(folder, addresses, delivery_of(deployment), parent_credentials(folder))
 
 
 @contextmanager
@@ -54,13 +51,3 @@ def _part(name: str, module: str, arguments: list[str], folder: Path) -> Iterato
         yield part
     finally:
         part.stop()
-
-
-def _delivery(deployment: Deployment) -> Delivery:
-    return Delivery.load(Sources(deployment.configuration, deployment.catalogue, deployment.sealed))
-
-
-def _credentials(state: Path) -> Credentials:
-    token = secrets.token_hex(32)
-    key_id, secret = issue(state, PARENT_ROLE, token)
-    return Credentials(key_id, secret, token, _FOR_EVER_MS)

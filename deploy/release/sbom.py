@@ -1,9 +1,10 @@
-"""What is in the image of ours and of other people's Python.
+"""What is in the image: our modules, other people's Python, Debian's packages.
 
-    python -m deploy.release.sbom LOCK REPORT [--output FILE]
+    python -m deploy.release.sbom LOCK REPORT [--record FILE] [--output FILE]
 
-REPORT is what pip would install in the image (`make sbom` asks it). Not in it: Debian's packages and the kernel.
-The same lock file, wheels, modules and SOURCE_DATE_EPOCH give the same bytes on any machine.
+REPORT is what pip would install in the image (`make sbom` asks it). Debian's packages are those of a local build's
+record; without one the document says that they are left out. It never holds the kernel, which is beside the image.
+The same lock file, wheels, record, modules and SOURCE_DATE_EPOCH give the same bytes on any machine.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.release.document import document
+from deploy.release.debs import debs_of, names_in
+from deploy.release.document import Contents, document
 from deploy.release.errors import ReleaseError
 from deploy.release.pins import read_pins
 from deploy.release.wheels import wheels_of
@@ -29,16 +31,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write the SBOM of the enclave's image.")
     parser.add_argument("lock", type=Path, help="the image's lock file")
     parser.add_argument("report", type=Path, help="pip's installation report for it")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="packages.json of make eif-local")
     parser.add_argument("--output", type=Path, metavar="FILE", help="standard output unless told")
     arguments = parser.parse_args()
     try:
-        wheels = wheels_of(read_pins(arguments.lock), arguments.report)
-        text = document(wheels, _version(), measured_sha384(), _source_date())
-        _write(text, arguments.output)
+        contents = _contents(arguments.lock, arguments.report, arguments.record)
+        _write(document(contents, _source_date()), arguments.output)
+        if contents.unrecorded:
+            print(
+                "note: without Debian's packages; make eif-local leaves a record of them, for --record", file=sys.stderr
+            )
     except ReleaseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _contents(lock: Path, report: Path, record: Path | None) -> Contents:
+    wheels, names = wheels_of(read_pins(lock), report), names_in(_ROOT / "Dockerfile.enclave")
+    debs = [] if record is None else debs_of(names, wheels, record)
+    return Contents(_version(), measured_sha384(), wheels, debs, unrecorded=[] if debs else names)
 
 
 def _version() -> str:

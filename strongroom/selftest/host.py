@@ -9,14 +9,13 @@ from pathlib import Path
 from attestation.policy import Measurements
 from parent.control import Control
 from parent.credentials import Credentials
-from parent.delivery import Delivery
 from parent.link import EnclaveLink
-from parent.settings import Sources
 from strongroom.protocol.configuration import KeyEntry
 from strongroom.protocol.constants import MEDIA_SEALED_REQUEST, PATH_SEALED
 from strongroom.selftest.deployments import Deployed
 from strongroom.selftest.proxy import EvilProxy
 from strongroom.selftest.replies import Reply
+from strongroom.simulator.parent import delivery_of
 from strongroom.simulator.part import Part
 from strongroom.simulator.sockets import enclave_addresses
 
@@ -88,7 +87,7 @@ class EnclaveHost:
 
     async def configure(self) -> None:
         """The steps before KMS is asked. Raises GatewayError."""
-        delivery = Delivery.load(self._sources())
+        delivery = delivery_of(self._deployed.files)
         async with self._control() as control:
             await control.configure(delivery.configuration)
             await control.catalogue(delivery.catalogue)
@@ -96,7 +95,7 @@ class EnclaveHost:
 
     async def release(self) -> None:
         """The steps that need KMS, and those behind them. Raises GatewayError, PartFailed."""
-        models = Delivery.load(self._sources()).models
+        models = delivery_of(self._deployed.files).models
         async with self._control() as control:
             await control.check_key()
             for model in models:
@@ -160,7 +159,3 @@ class EnclaveHost:
         if self._part is None:
             raise RuntimeError("expected the enclave to be started before")
         return self._part
-
-    def _sources(self) -> Sources:
-        files = self._deployed.files
-        return Sources(files.configuration, files.catalogue, files.sealed)

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Self
 
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.evidence import Evidence
-from parent.credentials import Credentials
 from parent.errors import GatewayError
 from strongroom.client import AsyncClient
 from strongroom.client.envelopes import EnvelopeSealer
@@ -29,14 +27,13 @@ from strongroom.selftest.deployments import (
 )
 from strongroom.selftest.gateway import EvilGateway
 from strongroom.selftest.host import EnclaveHost, Place
-from strongroom.simulator.kms.credentials import RoleCredentials, register
 from strongroom.simulator.operator import PARENT_ROLE
+from strongroom.simulator.parent import parent_credentials
 from strongroom.simulator.part import Part, PartFailed
 
 _START_S = 60.0
 _CLIENT_S = 60.0
 _SEALERS = 4
-_CREDENTIALS_MS = 12 * 3_600_000
 
 
 @dataclass(frozen=True)
@@ -152,13 +149,7 @@ class World:
 
     def _host(self, name: str, role: str, deployed: Deployed, kms_port: int) -> EnclaveHost:
         place = Place(self._folder, self._folder / name, role, kms_port)
-        return EnclaveHost(place, deployed, self._credentials())
-
-    def _credentials(self) -> Credentials:
-        """Of the role that the key policy names: whoever runs an enclave may have got hold of them."""
-        key_id, secret, token = (f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(32))
-        register(self._folder, key_id, RoleCredentials(PARENT_ROLE, secret, token))
-        return Credentials(key_id, secret, token, time.time_ns() // 1_000_000 + _CREDENTIALS_MS)
+        return EnclaveHost(place, deployed, parent_credentials(self._folder))
 
     async def _boot_all(self) -> None:
         """Side by side; the first that fails ends the others, and is what failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,4 +40,16 @@ def report(path: Path, wheels: dict[str, tuple[str, Metadata]]) -> Path:
         for name, (version, metadata) in wheels.items()
     ]
     path.write_text(json.dumps({"version": "1", "install": install}))
+    return path
+
+
+def record(folder: Path, debs: Iterable[str], wheels: Iterable[str]) -> Path:
+    """A local build's record of packages by name, all in one version, and of wheels by the names of their files."""
+    path, version = folder / "packages.json", "1:2.0~rc+1"
+    debian = [
+        {"name": name, "version": version, "sha256": sha256(name), "file": f"{name}_2.0~rc+1_amd64.deb"}
+        for name in debs
+    ]
+    files = [{"name": "any", "version": "1", "sha256": sha256(file), "file": file} for file in wheels]
+    path.write_text(json.dumps({"debian": debian, "wheels": files}))
     return path

@@ -5,33 +5,38 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.release.debs import names_in
 from deploy.release.pins import read_pins
 from strongroom.simulator.image import measured_sha384
-from tests.release.locks import Metadata, line, lock, report
+from tests.release.in_one_process import Program
+from tests.release.locks import Metadata, line, lock, record, report, sha256
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "enclave.txt"
 TOOLS = ROOT / ".release"
+NAMES = names_in(ROOT / "Dockerfile.enclave")
 
 
-@pytest.fixture(autouse=True)
-def _tools() -> None:
-    """Skip without the release's environment, but never in CI."""
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The interpreter that has the release's packages. Skip without the release's environment, but never in CI."""
     if not (TOOLS / "image.json").exists():
         if os.environ.get("CI") == "true":
             pytest.fail("CI must have the release's environment: make ci-deps")
         pytest.skip("no environment for releases: make sbom")
+    return TOOLS / "venv" / "bin" / "python"
 
 
-def sbom(*arguments: str | Path, epoch: str = "1700000000") -> subprocess.CompletedProcess[str]:
-    command = [TOOLS / "venv" / "bin" / "python", "-m", "deploy.release.sbom", *arguments]
-    environment = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": epoch}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture(scope="module")
+def sbom(python: Path) -> Iterator[Program]:
+    with Program(python, ROOT) as program:
+        yield program
 
 
 def small(folder: Path, version: str) -> tuple[Path, Path]:
@@ -44,9 +49,9 @@ def libraries(text: str) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in json.loads(text)["components"] if each["type"] == "library"}
 
 
-def test_every_package_of_the_image_and_our_modules_are_in_it() -> None:
+def test_every_package_of_the_image_and_our_modules_are_in_it(sbom: Program) -> None:
     before, run, after = measured_sha384().hex(), sbom(LOCK, TOOLS / "image.json"), measured_sha384().hex()
-    assert (run.returncode, run.stderr) == (0, "")
+    assert run.returncode == 0
     found, pins = libraries(run.stdout), read_pins(LOCK)
     assert found.keys() == {pin.name for pin in pins}
     for pin in pins:
@@ -59,7 +64,41 @@ def test_every_package_of_the_image_and_our_modules_are_in_it() -> None:
     assert ours["hashes"] in [[{"alg": "SHA-384", "content": digest}] for digest in (before, after)]
 
 
-def test_licences_are_what_the_wheels_state_in_the_words_of_spdx_where_they_can_be(tmp_path: Path) -> None:
+def test_debians_packages_are_those_of_the_record(sbom: Program, tmp_path: Path) -> None:
+    content = json.loads(sbom(*small(tmp_path, "1"), "--record", record(tmp_path, [*NAMES, "dash"], ["a.whl"])).stdout)
+    found = libraries(json.dumps(content))
+    assert found.keys() == {"a", *NAMES}
+    assert found["libstdc++6"]["purl"] == "pkg:deb/debian/libstdc%2B%2B6@1:2.0~rc%2B1?arch=amd64&distro=trixie"
+    assert found["libstdc++6"]["hashes"] == [{"alg": "SHA-256", "content": sha256("libstdc++6")}]
+    assert "licenses" not in found["libstdc++6"]
+    [whole, parts] = content["compositions"]
+    assert whole == {"aggregate": "complete", "assemblies": ["image"], "dependencies": ["image"]}
+    assert parts == {"aggregate": "unknown", "assemblies": ["pkg:pypi/a@1"]}
+    [dependencies] = [each["dependsOn"] for each in content["dependencies"] if each["ref"] == "image"]
+    assert len(dependencies) == 2 + len(NAMES)
+    assert [each for each in left_out(content) if "Debian" in each] == []
+
+
+def test_without_a_record_it_says_what_is_left_out(python: Path, tmp_path: Path) -> None:
+    """As `make sbom` runs it, in a process of its own."""
+    command = [str(python), "-m", "deploy.release.sbom", *map(str, small(tmp_path, "1"))]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "without Debian's packages; make eif-local" in run.stderr
+    content = json.loads(run.stdout)
+    assert content["compositions"][0]["aggregate"] == "incomplete"
+    debian, kernel = left_out(content)
+    assert "kernel" in kernel
+    assert debian.endswith(": " + " ".join(NAMES))
+
+
+def left_out(content: dict[str, Any]) -> list[str]:
+    properties = content["metadata"]["component"]["properties"]
+    return [each["value"] for each in properties if each["name"] == "strongroom:left-out"]
+
+
+def test_licences_are_what_the_wheels_state_in_the_words_of_spdx_where_they_can_be(
+    sbom: Program, tmp_path: Path
+) -> None:
     classifier = {"classifier": ["License :: OSI Approved :: BSD License"]}
     stated: dict[str, tuple[Metadata, dict[str, Any] | None]] = {
         "expression": ({"license_expression": "MIT OR Apache-2.0"}, {"expression": "MIT OR Apache-2.0"}),
@@ -78,7 +117,7 @@ def test_licences_are_what_the_wheels_state_in_the_words_of_spdx_where_they_can_
         assert licence == expected
 
 
-def test_the_same_input_gives_the_same_bytes_and_another_another_serial_number(tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_bytes_and_another_another_serial_number(sbom: Program, tmp_path: Path) -> None:
     text, run = sbom(*small(tmp_path, "1")).stdout, sbom(*small(tmp_path, "1"), "--output", tmp_path / "new" / "sbom")
     assert (run.returncode, len(run.stdout.splitlines())) == (0, 1)
     assert (tmp_path / "new" / "sbom").read_text() == text
@@ -89,12 +128,12 @@ def test_the_same_input_gives_the_same_bytes_and_another_another_serial_number(t
 
 
 @pytest.mark.parametrize("epoch", ["soon", "9" * 11])
-def test_a_time_that_is_none_is_refused(tmp_path: Path, epoch: str) -> None:
+def test_a_time_that_is_none_is_refused(sbom: Program, tmp_path: Path, epoch: str) -> None:
     run = sbom(*small(tmp_path, "1"), epoch=epoch)
     assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (1, "", 1)
     assert "SOURCE_DATE_EPOCH" in run.stderr
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_refused(sbom: Program, tmp_path: Path) -> None:
     run = sbom(*small(tmp_path, "1"), "--output", tmp_path)
     assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (1, "", 1)
