@@ -7,7 +7,10 @@ def main() -> None:
     """Entry point of `strongroom`; the exit codes are listed in docs/operations.md."""
     try:
         from strongroom.cli.commands import cli
+        from strongroom.cli.ending import end_in_order
         from strongroom.cli.failures import run
+
+        end_in_order()
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(run(cli))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import CommandFailed
 from strongroom.cli.model_build import MODELS_FOLDER
 
@@ -34,7 +33,6 @@ def demo(prompt: str | None, name: str) -> int:
 
     if not prompt and (sys.stdin is None or not sys.stdin.isatty()):
         raise CommandFailed("usage", 'expected a terminal or a prompt: PROMPT="What is a strongroom?" make demo', 2)
-    end_in_order()
     package = _package(name)
     click.secho("Starting the appliance. Simulated hardware: this proves the path, nothing about Nitro.", bold=True)
     with _state_folder() as folder:

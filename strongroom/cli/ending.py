@@ -1,6 +1,5 @@
-"""Ending commands in order: those that started processes of their own, and those whose work is better finished."""
+"""Ending in order: what every command does when it is told to end, and those whose work is better finished do."""
 
-import asyncio
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ import click
 
 
 def end_in_order() -> None:
-    """Also when the terminal closes or a supervisor ends us, what was started is stopped, and its folder goes."""
+    """When the terminal closes or a supervisor ends us, as at Ctrl-C: what was started is stopped, and drafts go."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores one of them
             signal.signal(number, lambda received, _: sys.exit(128 + received))
@@ -19,6 +18,8 @@ def end_in_order() -> None:
 @contextmanager
 def interrupted_gently(stop: Callable[[], None]) -> Iterator[None]:
     """In the running loop, let the first Ctrl-C (or SIGTERM) call `stop` and no more; the second ends us as ever."""
+    import asyncio  # a third of the time in which the command line starts; most commands have no loop
+
     loop = asyncio.get_running_loop()
     # Whoever was started in a shell's background ignores Ctrl-C, and goes on doing so.
     numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]

@@ -29,6 +29,9 @@ class CommandFailed(click.ClickException):
 
 def run(command: click.Command) -> int:
     """Run a command and give the process's exit code."""
+    if sys.stdout is None:  # before anything is asked: an answer would be lost, and a file opened would be its heir
+        message = "expected standard output, got none: it is closed; what is not wanted goes to /dev/null"
+        return _report(CommandFailed("usage", message, EXIT_USAGE))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an answer can hold what the terminal's encoding has not
     return _flushed(_run(command))
@@ -58,8 +61,7 @@ def _run(command: click.Command) -> int:
 def _flushed(code: int) -> int:
     """What could not be written must not look done, nor be tried again, loudly, when the interpreter ends."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code or EXIT_FAILED

@@ -92,10 +92,11 @@ def _print_head(path: Path, as_json: bool) -> int:
 
     head = SealedModel.at(path).head
     sizes = {"plaintext_bytes": head.plaintext_bytes, "chunks": head.chunks, "wrapped_key_bytes": len(head.wrapped_key)}
+    note = "by its head alone, which anybody can write; unseal-check opens it"
     if as_json:
-        print_json({"file": str(path), "sealed": True, "id": head.model, "version": head.version, **sizes})
+        said = {"verified": False, "warning": f"UNVERIFIED: {note}", "file": str(path), "sealed": True}
+        print_json({**said, "id": head.model, "version": head.version, **sizes})
         return 0
     rows = [(name.replace("_", " "), str(size)) for name, size in sizes.items()]
-    note = "by its head alone, which anybody can write; unseal-check opens it"
     print_table([("sealed model", f"{head.model} {head.version}"), *rows, ("UNVERIFIED", note)])
     return 0

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strongroom.cli.ending import end_in_order
 from strongroom.cli.failures import EXIT_FAILED, EXIT_USAGE, CommandFailed
 from strongroom.cli.output import json_option, print_json
 
@@ -45,7 +44,6 @@ def selftest(adversarial: bool, trials: int, seed: int, as_json: bool) -> int:
     """
     if not adversarial:
         raise CommandFailed("usage", "expected --adversarial: it starts processes and takes a while", EXIT_USAGE)
-    end_in_order()
     outcome = _run(trials, seed)
     if as_json:
         print_json(outcome.to_json())

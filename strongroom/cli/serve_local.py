@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strongroom.cli.connection import session_options
-from strongroom.cli.ending import end_in_order, interrupted_gently
+from strongroom.cli.ending import interrupted_gently
 from strongroom.cli.failures import EXIT_USAGE, CommandFailed
 from strongroom.cli.files import read_bounded, write_private
 from strongroom.cli.output import json_option, print_json, print_table
@@ -65,7 +65,6 @@ def serve_local(
     from strongroom.client.endpoint.answering import Endpoint
     from strongroom.client.endpoint.listening import listen as bind
 
-    end_in_order()
     if api_key_file and no_api_key:
         raise CommandFailed("usage", "expected either --api-key-file or --no-api-key, got both", EXIT_USAGE)
     listener = bind(listen)

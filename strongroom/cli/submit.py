@@ -37,8 +37,9 @@ def submit(
     """Hand each SEALED file to the gateway and keep the sealed answer, with the evidence of whoever gave it.
 
     Needs no key and no policy: nothing is judged here but form. A busy gateway is asked again; answers that are there
-    already are kept. One file's failure does not stop the others. The first Ctrl-C waits for those under way: where a
-    file is good for one answer, that is lost with whoever waits for it.
+    already are kept. An answer that came without its evidence waits as NAME.response: the next run asks for that alone.
+    One file's failure does not stop the others. The first Ctrl-C waits for those under way: where a file is good for
+    one answer, that is lost with whoever waits for it.
 
     Exit 0 all answered, 1 some were not, 2 wrong usage, 130 interrupted.
 

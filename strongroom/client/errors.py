@@ -20,7 +20,8 @@ it lists when the caller names none (64 lower-case characters each at most). Fil
 `strongroom.client.resting.errors`.
 """
 
-from typing import ClassVar, Literal
+import copyreg
+from typing import Any, ClassVar, Literal
 
 from attestation.advice import advice_on
 from attestation.errors import Rejected
@@ -35,6 +36,10 @@ class StrongroomError(Exception):
 
     code: ClassVar[str] = "strongroom"
     exit_code: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: an exception is made again from its text, which is not what most of these are made of."""
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]  # not in typeshed
 
 
 class InvalidArgument(StrongroomError, ValueError):
@@ -119,13 +124,18 @@ class AttestationRefused(StrongroomError):
 
 
 class GatewayProblem(StrongroomError):
-    """The gateway refused. `problem` is None when its answer (HTTP `status`) is none of the protocol's problems."""
+    """The gateway refused. `problem` is None when its answer (HTTP `status`) is none of the protocol's problems.
+
+    A problem is the same bytes whatever the cause: of one that is about the request's size, `sent_bytes` tells it.
+    """
 
     code, exit_code = "gateway-problem", 7
 
-    def __init__(self, status: int, problem: Problem | None = None) -> None:
+    def __init__(self, status: int, problem: Problem | None = None, *, sent_bytes: int | None = None) -> None:
         outside = "an answer outside the protocol: check the address"
         answer = outside if problem is None else f"{problem.code}: {problem.detail}"
+        if problem is Problem.TOO_LARGE and sent_bytes is not None:
+            answer += f" Sealed it had {sent_bytes} bytes; the deployment's configuration allows max_body_bytes"
         super().__init__(f"expected success from the gateway, got {status}, {answer}")
         self.status, self.problem = status, problem
 

@@ -8,9 +8,9 @@ import aiohttp
 from yarl import URL
 
 from attestation.evidence import MAX_EVIDENCE_BYTES
+from strongroom.client.connections import Connections
 from strongroom.client.errors import (
     AnswerTruncated,
-    ClientClosed,
     GatewayProblem,
     InvalidArgument,
     SealBroken,
@@ -18,7 +18,6 @@ from strongroom.client.errors import (
     Unreachable,
 )
 from strongroom.client.problem_bodies import MAX_PROBLEM_BYTES, parse_problem
-from strongroom.client.resolver import Resolver
 from strongroom.protocol.constants import (
     MEDIA_EVIDENCE,
     MEDIA_PROBLEM,
@@ -28,16 +27,12 @@ from strongroom.protocol.constants import (
 )
 from strongroom.protocol.problems import Problem
 
-_HEADERS = {"User-Agent": "strongroom", "Accept-Encoding": "identity"}
-_KEEP_ALIVE_S = 3.0
-"""Below the 5 seconds after which servers commonly close: a sealed request that meets a closing connection is lost."""
-
 
 class Reply:
-    """The answer to one sealed request: its head has come, its body is still on the way."""
+    """The answer to one sealed request of `sent_bytes`: its head has come, its body is still on the way."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    def __init__(self, response: aiohttp.ClientResponse, sent_bytes: int) -> None:
+        self._response, self._sent_bytes = response, sent_bytes
 
     async def require(self, media_type: str) -> None:
         """Return for a 200 of that media type.
@@ -50,7 +45,7 @@ class Reply:
             return
         if 200 <= status < 300:
             raise SealBroken(f"expected 200 with {media_type}, got {status} with something else")
-        refusal = await _refusal(self._response)
+        refusal = await _refusal(self._response, self._sent_bytes)
         raise StaleKey if refusal.problem is Problem.STALE_KEY else refusal
 
     async def read(self) -> bytes:
@@ -72,18 +67,18 @@ class Reply:
 
 
 class Gateway:
-    """One gateway: `url` is http(s)://host[:port][/prefix]. Opens connections on first use, inside the running loop."""
+    """One gateway: `url` is http(s)://host[:port][/prefix]."""
 
     def __init__(self, url: str) -> None:
         self._url = _parse(url)
         self._sealed_url = self._at(PATH_SEALED)
-        self._http: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._connections = Connections()
 
     async def get(self, path: str, media_type: str, max_bytes: int, query: Mapping[str, str] | None = None) -> bytes:
         """The body of a 200 of that media type, at most `max_bytes`. Raises Unreachable, GatewayProblem."""
         with _transport_errors(Unreachable):
-            async with self._session().get(self._at(path), params=query, allow_redirects=False) as response:
+            http = await self._connections.http()
+            async with http.get(self._at(path), params=query, allow_redirects=False) as response:
                 if response.status != 200:
                     raise await _refusal(response)
                 body = await _bounded(response, max_bytes)
@@ -110,33 +105,18 @@ class Gateway:
 
     async def close(self) -> None:
         """Close every connection; the gateway cannot be used again."""
-        self._closed = True
-        if self._http is not None:
-            await self._http.close()
+        await self._connections.close()
 
     async def _post(self, message: bytes, accept: str) -> Reply:
         headers = {"Content-Type": MEDIA_SEALED_REQUEST, "Accept": accept}
         with _transport_errors(Unreachable):
             body = BytesIO(message)  # of bytes above 1 MiB aiohttp complains
-            sent = self._session().post(self._sealed_url, data=body, headers=headers, allow_redirects=False)
-            return Reply(await sent)
+            http = await self._connections.http()
+            sent = http.post(self._sealed_url, data=body, headers=headers, allow_redirects=False)
+            return Reply(await sent, len(message))
 
     def _at(self, path: str) -> URL:
         return self._url.joinpath(path.lstrip("/"))
-
-    def _session(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise ClientClosed
-        if self._http is None:
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_S, resolver=Resolver()),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                headers=_HEADERS,
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return self._http
 
 
 def _parse(url: str) -> URL:
@@ -171,10 +151,10 @@ async def _bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes | 
     return bytes(body)
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> GatewayProblem:
+async def _refusal(response: aiohttp.ClientResponse, sent_bytes: int | None = None) -> GatewayProblem:
     """What an answer other than a success stands for."""
     problem = None
     if response.headers.get("Content-Type") == MEDIA_PROBLEM:
         with _transport_errors(Unreachable):
             problem = parse_problem(await _bounded(response, MAX_PROBLEM_BYTES), response.status)
-    return GatewayProblem(response.status, problem)
+    return GatewayProblem(response.status, problem, sent_bytes=sent_bytes)

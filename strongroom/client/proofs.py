@@ -1,6 +1,6 @@
 """The proof of one answer: its receipt, verified, with all that somebody else needs to verify it again."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from attestation.bundles import Bundle
 from attestation.evidence import Evidence
@@ -25,15 +25,42 @@ class Proof:
 
     def bundle(self, *, show_request: bool = True, show_response: bool = True) -> bytes:
         """One file for `strongroom receipt verify`, now or in years; contents that are not shown stay secret."""
-        whole = Bundle(
+        return _shown(self._whole(), show_request=show_request, show_response=show_response)
+
+    def __reduce__(self) -> tuple[type["CarriedProof"], tuple[Bundle]]:
+        """What pickle takes along: the material. That it verified is known in this process alone, and to its types."""
+        return CarriedProof, (self._whole(),)
+
+    def _whole(self) -> Bundle:
+        return Bundle(
             evidence=self.evidence.to_bytes(),
             receipt=self.receipt,
             policy=policy_text(self.policy),
-            request=self.request if show_request else None,
-            response=self.response if show_response else None,
+            request=self.request,
+            response=self.response,
             leaf_salt=self.leaf_salt,
         )
-        return whole.to_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedProof:
+    """A proof that was pickled in another process, where its receipt verified; here only its bundle says so."""
+
+    whole: Bundle = field(repr=False)
+
+    @property
+    def receipt(self) -> bytes:
+        """What the enclave signed."""
+        return self.whole.receipt
+
+    def bundle(self, *, show_request: bool = True, show_response: bool = True) -> bytes:
+        """As of Proof."""
+        return _shown(self.whole, show_request=show_request, show_response=show_response)
+
+
+def _shown(whole: Bundle, *, show_request: bool, show_response: bool) -> bytes:
+    request, response = whole.request if show_request else None, whole.response if show_response else None
+    return replace(whole, request=request, response=response).to_bytes()
 
 
 Part = Event | Proof
@@ -44,7 +71,7 @@ class Proven:
     """What every answer offers besides its content."""
 
     __slots__ = ()
-    _proof: Proof
+    _proof: Proof | CarriedProof
 
     @property
     def receipt(self) -> bytes:

@@ -46,11 +46,21 @@ class Submitter:
 
         Raises InvalidArgument, GatewayProblem, StaleKey, SealBroken, AnswerTruncated, Unreachable, TimedOut.
         """
+        return await self.with_evidence(sealed, await self.response(sealed))
+
+    async def response(self, sealed: bytes) -> bytes:
+        """The first half of `submit`: the answer alone. To a single-use request it comes once. Raises as `submit`."""
         asked = _head(sealed)
         response = await self._patiently(lambda: self._response(sealed), _is_busy)
         with opening():
+            answering_document(response, asked)
+        return response
+
+    async def with_evidence(self, sealed: bytes, response: bytes) -> bytes:
+        """The second half, which can be done again: evidence is asked for, whatever goes wrong. Raises as `submit`."""
+        asked = _head(sealed)
+        with opening():
             digest = answering_document(response, asked)
-        # The answer to a single-use request comes once: evidence is asked for again, whatever went wrong.
         evidence = await self._patiently(lambda: self._evidence(digest), _is_lost)
         return KeptAnswer(MEDIA_SEALED_RESPONSE, response, evidence).to_bytes()
 

@@ -15,7 +15,9 @@ class ModelError(Exception):
 
 
 class UnknownModel(ModelError):
-    """No recipe of that name."""
+    """No recipe of that name: whoever wrote it is at fault, and nothing was built."""
+
+    code, exit_code = "unknown-model", 2
 
 
 class NothingToCompare(ModelError):

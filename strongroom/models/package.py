@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from msgspec import structs
 
+from enclave.engine.graph_scan.limits import MAX_GRAPH_BYTES
 from strongroom.documents import to_toml
 from strongroom.models.digests import sha256_file
 from strongroom.models.errors import PackageInvalid
@@ -40,14 +41,17 @@ def write_package(directory: Path, manifest: ModelManifest, files: Mapping[str, 
 def load_package(directory: Path) -> tuple[bytes, ModelManifest, dict[str, Path]]:
     """Return the manifest's bytes, the manifest, and the path of each file, after checking sizes and SHA-256.
 
-    Raises PackageInvalid for a file that is missing, not a plain file, or altered, and InvalidDocument or TooLarge
-    for the manifest. The paths are as good as the directory: whoever reads them later must check again.
+    Raises PackageInvalid for a file that is missing, not a plain file, or altered, and for a graph that is longer than
+    the enclave's scan takes; InvalidDocument or TooLarge for the manifest. The paths are as good as the directory:
+    whoever reads them later must check again.
     """
     text = _read_manifest(directory / MANIFEST)
     manifest = ModelManifest.from_bytes(text)
     paths = {file.name: directory / file.name for file in manifest.files}
+    for file in manifest.files:  # of all, before the first is read: a file can be a hole of any length
+        _check_size(file, paths[file.name], is_graph=file.name == manifest.graph)
     for file in manifest.files:
-        _check_file(file, paths[file.name])
+        _check_digest(file, paths[file.name])
     return text, manifest, paths
 
 
@@ -67,10 +71,15 @@ def _read_manifest(path: Path) -> bytes:
         return file.read(MAX_MANIFEST_BYTES + 1)
 
 
-def _check_file(file: ModelFile, path: Path) -> None:
+def _check_size(file: ModelFile, path: Path, *, is_graph: bool) -> None:
     _require_plain(path)
     if (size := path.stat().st_size) != file.size_bytes:
         raise PackageInvalid(f"{file.name}: expected {file.size_bytes} bytes, got {size}")
+    if is_graph and size > MAX_GRAPH_BYTES:
+        raise PackageInvalid(f"{file.name}: expected a graph of at most {MAX_GRAPH_BYTES} bytes, got {size}")
+
+
+def _check_digest(file: ModelFile, path: Path) -> None:
     if (actual := sha256_file(path)) != file.sha256:
         raise PackageInvalid(f"{file.name}: expected SHA-256 {file.sha256}, got {actual}")
 

@@ -17,14 +17,17 @@ _MARKS: Final = (b"[", b"{", b'"', b",")
 
 T = TypeVar("T", ChatTask, CompleteTask, EmbedTask, InferTask)
 
+_FIELD = re.compile(r"^\w+")
 _UNKNOWN = re.compile(r"Object contains unknown field `([A-Za-z0-9_-]{1,64})`")
 
 
 def json_object(body: bytes) -> dict[str, object]:
     """The JSON object that a body is. Raises Refused, before it decodes what would be out of all proportion."""
     # `[],` has three bytes, and a list a hundred. Marks in texts are counted with the others: a text has few of them.
-    if sum(map(body.count, _MARKS)) > MAX_MARKS:
-        message = f"expected JSON of at most {MAX_MARKS} brackets, quotes and commas, got more: send tensors as bytes"
+    if (marks := sum(map(body.count, _MARKS))) > MAX_MARKS:
+        message = (
+            f"expected JSON of at most {MAX_MARKS} brackets, quotes and commas, got {marks}: send tensors as bytes"
+        )
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", message)
     try:
         return msgspec.json.decode(body, type=dict[str, object])
@@ -32,16 +35,17 @@ def json_object(body: bytes) -> dict[str, object]:
         raise invalid("expected a JSON object, got something else") from None
 
 
-def checked(kind: type[T], tag: str, fields: Mapping[str, object], *, names: tuple[str, str] = ("", "")) -> T:
+def checked(kind: type[T], tag: str, fields: Mapping[str, object], *, names: Mapping[str, str] | None = None) -> T:
     """The task of those fields. Raises Refused for a field that the protocol has no room for.
 
-    `names` are the protocol's name of one field and the name that the surface has for it.
+    `names` are the surface's for fields that the protocol calls otherwise.
     """
     try:
         return msgspec.convert({"task": tag, **fields}, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at ")
-        raise _refused(reason, path.strip("`").removeprefix("$").removeprefix(".").replace(*names, 1)) from None
+        path = path.strip("`").removeprefix("$").removeprefix(".")
+        raise _refused(reason, _FIELD.sub(lambda named: (names or {}).get(named[0], named[0]), path, 1)) from None
 
 
 def model_id(model: object) -> str:

@@ -67,6 +67,16 @@ def test_standard_input_that_is_closed(arguments: tuple[str, ...], tmp_path: Pat
     assert "expected" in failed(strongroom(*arguments, preexec_fn=lambda: os.close(0), cwd=tmp_path))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("chat", "x", *CLIENT), ("model", "list"), ("model", "list", "--json"), ("--version",)],
+    ids=lambda arguments: " ".join(arguments[:3]),
+)
+def test_standard_output_that_is_closed(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = strongroom(*arguments, stdout=None, preexec_fn=lambda: os.close(1), cwd=tmp_path)
+    assert "expected standard output, got none" in failed(done)
+
+
 def test_a_prompt_of_other_bytes_than_text() -> None:
     assert "UTF-8" in failed(strongroom("chat", "-", *CLIENT, input=b"\xff\xfe"))
 

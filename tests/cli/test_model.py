@@ -1,6 +1,10 @@
 """`strongroom model`: nothing is written that the enclave would refuse, nothing sealed under a foreign key."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,11 @@ import pytest
 
 from strongroom.cli.data_keys import generate_data_key
 from strongroom.cli.failures import CommandFailed
+from strongroom.documents import to_toml
+from strongroom.models.seal import catalogue_of
 from strongroom.models.tiny import build_tiny_tensor
 from tests.cli.running import failed, strongroom
+from tests.models.test_seal import CONFIGURATION
 
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd"
 GOOD = {"KeyId": ARN, "Plaintext": bytes(32), "CiphertextBlob": b"wrapped"}
@@ -41,6 +48,43 @@ def test_a_data_key_comes_from_the_key_asked_for(change: dict[str, Any], monkeyp
         return
     with pytest.raises(CommandFailed, match="expected a data key"):
         generate_data_key(ARN, {}, None, None)
+
+
+SLOW_SEAL = """
+import sys, time
+from strongroom.cli import main, model
+from strongroom.models import seal
+read = seal._contents
+model.generate_data_key = lambda *_: (bytes(32), b"wrapped")
+seal._contents = lambda file, path: (each for each in read(file, path) if not time.sleep(30))
+sys.argv = ["strongroom", "model", "seal", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_nothing_is_left_of_a_sealing_that_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+    package, out = build_tiny_tensor(tmp_path / "tiny"), tmp_path / "out"
+    (tmp_path / "deployment.toml").write_bytes(to_toml(CONFIGURATION))
+    (tmp_path / "catalogue.toml").write_bytes(to_toml(catalogue_of([package], "models")))
+    files = ("--configuration", tmp_path / "deployment.toml", "--catalogue", tmp_path / "catalogue.toml", "--out", out)
+    command = [sys.executable, "-c", SLOW_SEAL, *map(str, (package, *files))]
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # also as a shell's background job
+    with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGINT, heard)
+        while not list(out.glob(".sealing-*/*")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+    assert not list(out.iterdir())
+
+
+def test_a_model_that_no_recipe_makes_is_wrong_usage(tmp_path: Path) -> None:
+    done = strongroom("model", "build", "NOPE", "--json", cwd=tmp_path)
+    assert "expected one of magika, minilm-l6," in failed(done, 2)
+    assert json.loads(done.stdout)["error"]["code"] == "unknown-model"
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_endpoint_that_is_no_address() -> None:

@@ -161,7 +161,7 @@ def test_a_build_too_far_from_float32_is_exit_1(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "exit_code"), [(["minilm-l6", "--check"], 1), (["gpt", "--check"], 1), (["magika", "--block=16"], 2)]
+    ("arguments", "exit_code"), [(["minilm-l6", "--check"], 1), (["gpt", "--check"], 2), (["magika", "--block=16"], 2)]
 )
 def test_nothing_to_check_is_one_sentence(
     run: Run, tmp_path: Path, arguments: list[str], exit_code: int, capsys: pytest.CaptureFixture[str]

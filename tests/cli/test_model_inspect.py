@@ -81,6 +81,7 @@ def test_of_a_sealed_model_the_head_is_shown_as_unverified(tmp_path: Path) -> No
     )  # fmt: skip
     shown = json.loads(strongroom("model", "inspect", path, "--json").stdout)
     assert (shown["sealed"], shown["id"], shown["chunks"], shown["wrapped_key_bytes"]) == (True, "tiny-tensor", 1, 1)
+    assert (shown["verified"], "UNVERIFIED: by its head alone" in shown["warning"]) == (False, True)
     assert b"UNVERIFIED" in strongroom("model", "inspect", path).stdout
     assert "expected a package's folder" in failed(strongroom("model", "inspect", path, "--probe"))
     path.write_bytes(path.read_bytes()[:-1])

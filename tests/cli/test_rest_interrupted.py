@@ -12,9 +12,11 @@ import pytest
 from aiohttp import web
 
 from strongroom.client.resting import sealing, whole_files
-from strongroom.protocol.constants import PATH_SEALED
+from strongroom.protocol.constants import MEDIA_PROBLEM, PATH_SEALED
+from strongroom.protocol.problems import Problem
 from tests.cli.resting import Rest, names, outcomes
 from tests.cli.running import strongroom
+from tests.client.fake_gateway import BY_DIGEST, respond
 
 
 class Killed(BaseException):
@@ -48,13 +50,13 @@ def test_killed_before_the_nth_file_of_two(
 def test_a_full_disk_fails_one_file_and_leaves_nothing_of_it(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def full_at_the_second(handle: int) -> None:
+    def full_at_the_second_file(handle: int) -> None:
         calls.append(handle)
-        if len(calls) == 2:
+        if len(calls) == 3:  # each has a response, then an answer
             raise OSError(28, "No space left on device")
 
     rest.seal()
-    monkeypatch.setattr(os, "fsync", full_at_the_second)
+    monkeypatch.setattr(os, "fsync", full_at_the_second_file)
     monkeypatch.setattr(whole_files, "_synchronise", lambda folder: None)
     code, lines = rest.submit("--parallel=1")
     assert (code, [line["outcome"] for line in lines]) == (1, ["answered", "failed", "answered"])
@@ -117,6 +119,22 @@ def test_a_signal_that_was_ignored_stays_ignored(slow: Rest) -> None:
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=20)
     assert (process.returncode, error, len(names(slow.folder / "answers"))) == (0, b"", 3)
+
+
+def test_an_answer_that_came_outlives_a_kill(slow: Rest) -> None:
+    """Only its evidence is missing, which can be asked for again; the answer cannot."""
+    slow.gateway.faults[BY_DIGEST] = slow.gateway.stall
+    with submitting(slow) as process:
+        deadline = time.monotonic() + 20
+        while sum(path.startswith(BY_DIGEST) for path in slow.gateway.seen) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    del slow.gateway.faults[BY_DIGEST]
+    slow.gateway.faults[PATH_SEALED] = respond(409, Problem.REPLAYED.to_bytes(), MEDIA_PROBLEM)
+    assert outcomes(slow.submit()) == (0, ["answered"] * 3)
+    assert names(slow.folder / "answers") == ["a.txt.answer", "b.txt.answer", "c.json.answer"]
+    assert outcomes(slow.open()) == (0, ["opened"] * 3)
 
 
 def test_the_second_signal_ends_it(slow: Rest) -> None:

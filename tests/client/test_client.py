@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -132,6 +133,24 @@ async def test_the_enclaves_own_refusal(client: AsyncClient, gateway: FakeGatewa
     with pytest.raises(RequestRefused) as caught:
         await (anext(streamed) if stream else client.chat("Where?"))
     assert (caught.value.failure_code, caught.value.detail) == (FAILURE.code, FAILURE.detail)
+
+
+async def test_a_refusal_and_an_answer_take_their_proofs_to_another_process(
+    client: AsyncClient, gateway: FakeGateway
+) -> None:
+    answer = await client.chat("Where?")
+    gateway.faults[PATH_SEALED] = lambda request: gateway.send(
+        request, gateway.enclave.answer(gateway.messages[-1], [FAILURE])
+    )
+    with pytest.raises(RequestRefused) as caught:
+        await client.chat("Where?")
+    for proven in (answer, caught.value):
+        again = pickle.loads(pickle.dumps(proven))
+        assert (type(again), again.receipt) == (type(proven), proven.receipt)
+        assert again.proof() == proven.proof() != proven.proof(show_request=False)
+        assert again.proof(show_request=False, show_response=False) == proven.proof(
+            show_request=False, show_response=False
+        )
 
 
 async def test_a_default_model_asks_for_no_list(gateway: FakeGateway, anchor: SimulatedTrustAnchor) -> None:

@@ -1,14 +1,18 @@
 """Errors serve programs, the command line and people; and name no content."""
 
+import pickle
 import re
+from pathlib import Path
 
 import pytest
 
-from attestation.errors import Rejected, RejectionCode
+from attestation import errors as evidence
+from attestation.errors import AttestationError, Disagreement, PolicyError, Rejected, RejectionCode
 from attestation.proof_errors import ProofCode, ProofRejected
 from strongroom import client
 from strongroom.client import errors
 from strongroom.client.errors import StrongroomError
+from strongroom.client.resting import errors as resting
 from strongroom.protocol.payloads import Failure
 from strongroom.protocol.problems import Problem
 
@@ -28,6 +32,22 @@ EXAMPLES = [
     errors.AnswerTruncated(),
     errors.ReceiptRefused("expected one, got none", ProofRejected(ProofCode.SIGNATURE, "mine", "another")),
     errors.RequestRefused(Failure("busy", "Try again."), proof=None),  # type: ignore[arg-type]  # unused here
+]
+AT_REST = [
+    resting.NameTaken(Path("a.sealed"), "its own"),
+    resting.FolderInUse(Path("a")),
+    resting.SealedExpired(Path("a.ticket")),
+    resting.TicketMissing(Path("a.ticket")),
+    resting.NotText(Path("a")),
+    resting.NotATask(Path("a.json")),
+    resting.FileTooLarge(Path("a"), 9),
+    resting.DataKeyRefused(RuntimeError("no credentials")),
+]
+OF_EVIDENCE = [
+    Rejected(RejectionCode.NONCE, "mine", "another"),
+    Disagreement("another"),
+    PolicyError("expected a policy"),
+    ProofRejected(ProofCode.SIGNATURE, "mine", "another"),
 ]
 
 
@@ -52,6 +72,22 @@ def test_texts_are_one_line(error: StrongroomError) -> None:
     assert re.fullmatch(r"[a-z-]+", error.code)
     assert str(error)
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("error", [*EXAMPLES, *AT_REST, *OF_EVIDENCE], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_they_pass_from_process_to_process(error: Exception, protocol: int) -> None:
+    again = pickle.loads(pickle.dumps(error, protocol))
+    assert (type(again), str(again)) == (type(error), str(error))
+    assert {name: str(value) for name, value in vars(again).items()} == {
+        name: str(value) for name, value in vars(error).items()
+    }
+
+
+def test_errors_at_rest_and_of_evidence_have_an_example_here() -> None:
+    for module, base, examples in ((resting, StrongroomError, AT_REST), (evidence, AttestationError, OF_EVIDENCE)):
+        kinds = {each for each in vars(module).values() if isinstance(each, type) and issubclass(each, base)}
+        assert kinds - {base} <= {type(example) for example in examples}
 
 
 def test_what_a_program_may_want_to_know() -> None:

@@ -122,4 +122,6 @@ async def test_no_other_problem_is_answered_with_a_resend(
     with pytest.raises(GatewayProblem) as caught:
         await ask(session)
     assert (caught.value.status, caught.value.problem) == (known.status, known)
+    told = f"{len(gateway.messages[0])} bytes" in str(caught.value)
+    assert told == (known is Problem.TOO_LARGE)
     assert len(gateway.messages) == 1

@@ -9,10 +9,14 @@ from strongroom.client.errors import GatewayProblem, InvalidArgument
 from strongroom.client.resting.outcomes import FileOutcome
 from strongroom.protocol.constants import PATH_SEALED
 from strongroom.protocol.problems import Problem
-from tests.client.fake_gateway import problem
+from tests.client.fake_gateway import BY_DIGEST, problem, respond
 from tests.client.resting import NAMES, Desk
 
 ANSWERS = [f"{name}.answer" for name in NAMES]
+
+
+async def refuse_as_replayed(request: web.BaseRequest) -> web.StreamResponse:
+    return problem(Problem.REPLAYED)
 
 
 async def test_each_file_is_answered_and_told_once(desk: Desk) -> None:
@@ -70,6 +74,33 @@ async def test_one_refusal_does_not_stop_the_others(desk: Desk) -> None:
     assert isinstance(told[0].error, GatewayProblem)
     assert told[0].error.problem is Problem.REPLAYED
     assert await desk.submit(parallel=1) == ["answered", "kept", "kept"]
+
+
+async def test_an_answer_that_came_is_not_lost_for_want_of_evidence(desk: Desk) -> None:
+    """It is there for the next run, which asks for evidence alone: the enclave would answer no second time."""
+    desk.seal()
+    desk.gateway.faults[BY_DIGEST] = respond(502)
+    assert await desk.submit() == ["gateway-problem"] * 3
+    assert list(desk.contents("answers/*")) == [f"{name}.response" for name in NAMES]
+    del desk.gateway.faults[BY_DIGEST]
+    desk.gateway.faults[PATH_SEALED] = refuse_as_replayed
+    assert await desk.submit() == ["answered"] * 3
+    assert list(desk.contents("answers/*")) == ANSWERS
+    assert desk.open() == ["opened"] * 3
+
+
+async def test_a_response_to_another_request_is_replaced_by_force_only(desk: Desk) -> None:
+    desk.seal()
+    desk.gateway.faults[BY_DIGEST] = respond(502)
+    await desk.submit()
+    desk.seal(force=True)
+    (desk.folder / "answers" / "b.txt.response").write_bytes(b"notes of somebody")
+    del desk.gateway.faults[BY_DIGEST]
+    before = desk.contents("answers/*")
+    assert await desk.submit() == ["exists"] * 3
+    assert desk.contents("answers/*") == before
+    assert await desk.submit(force=True) == ["answered"] * 3
+    assert list(desk.contents("answers/*")) == ANSWERS
 
 
 async def test_as_many_at_a_time_as_asked_for(desk: Desk) -> None:

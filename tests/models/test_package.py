@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from enclave.engine.graph_scan.limits import MAX_GRAPH_BYTES
 from strongroom.documents import to_toml
 from strongroom.models.errors import PackageInvalid
 from strongroom.models.package import load_package, write_package
@@ -97,6 +98,20 @@ def test_an_oversized_manifest_is_refused(package: Path) -> None:
 def test_a_file_of_the_wrong_size_is_refused_by_its_size(package: Path) -> None:
     os.truncate(package / "model.onnx", 1 << 30)
     with pytest.raises(PackageInvalid, match="expected 11 bytes"):
+        load_package(package)
+
+
+def test_all_sizes_are_judged_before_any_content(package: Path) -> None:
+    (package / "extra.bin").write_bytes(b"\x00\x02")
+    truncate(package)
+    with pytest.raises(PackageInvalid, match=r"^model.onnx: expected 11 bytes, got 5$"):
+        load_package(package)
+
+
+def test_a_graph_that_no_enclave_takes_is_refused_by_its_size(package: Path) -> None:
+    (package / "model.toml").write_text((package / "model.toml").read_text().replace("= 11", f"= {1 << 32}"))
+    os.truncate(package / "model.onnx", 1 << 32)
+    with pytest.raises(PackageInvalid, match=f"^model.onnx: expected a graph of at most {MAX_GRAPH_BYTES} bytes, got"):
         load_package(package)
 
 

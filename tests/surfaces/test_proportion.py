@@ -30,7 +30,8 @@ def test_each_mark_counts_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, ma
     monkeypatch.setattr(tasks, "MAX_MARKS", 75)
     whole(COMPLETIONS, body)
     monkeypatch.setattr(tasks, "MAX_MARKS", 50)
-    assert refused(COMPLETIONS, body).status == 413
+    error = refused(COMPLETIONS, body)
+    assert (error.status, "at most 50 " in str(error), "got 6" in str(error)) == (413, True, True)
 
 
 def test_bytes_behind_the_json_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

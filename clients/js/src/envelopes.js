@@ -12,7 +12,7 @@ import {
 import { keyAndNonce, sha256 } from "./crypto.js";
 import { requestHead } from "./heads.js";
 import { pad } from "./padding.js";
-import { answerMediaType, freshIds, requestContext, withinLimit } from "./requests.js";
+import { answerMediaType, freshIds, requestBody, requestContext, withinLimit } from "./requests.js";
 
 /** The KMS key and the encryption context of a request key entry, as one canonical value. */
 const keyEntry = ({ arn, context }) => encode([arn, context]);
@@ -30,7 +30,7 @@ export const keyEntryId = async (entry) => sha256(concat(LABEL_KEY_ENTRY, keyEnt
 export async function sealEnvelope(task, entry, dataKey, { model, rest, stream = false, atMs = Date.now() }) {
   const { requestId, secret } = freshIds();
   const salt = globalThis.crypto.getRandomValues(new Uint8Array(SALT_BYTES));
-  const body = encode({
+  const body = requestBody({
     secret,
     stream,
     task,

@@ -1,3 +1,4 @@
+import { checkTask } from "./bounds.js";
 import { ascii, concat, prefixed } from "./bytes.js";
 import { encode } from "./cbor/encode.js";
 import {
@@ -23,14 +24,20 @@ export const requestContext = (...fields) =>
  * Seal a task for the holder of an attested key, under a fresh request id and a fresh secret.
  *
  * Returns what to send (`message`), and what opens the answer to it and no other (`secret`, `mediaType`).
- * Raises TypeError for a task that has no encoding, TooLarge, Malformed for a key that is none.
+ * Raises TypeError for a task that docs/protocol.md has no room for, TooLarge, Malformed for a key that is none.
  * @param {KeyConfiguration} configuration one of attestedKeys(…).configurations
  */
 export async function sealRequest(task, configuration, { model, stream = false, atMs = Date.now() }) {
   const { requestId, secret } = freshIds();
   const head = { suite: configuration.suite, requestId, timestampMs: atMs, model };
-  const message = await sealFor(configuration, head, encode({ secret, stream, task }));
+  const message = await sealFor(configuration, head, requestBody({ secret, stream, task }));
   return { message, secret, mediaType: answerMediaType(stream) };
+}
+
+/** The encoded body, its task within the protocol's bounds. Raises TypeError. */
+export function requestBody(fields) {
+  checkTask(fields.task);
+  return encode(fields);
 }
 
 /** Neither may ever be used twice. */

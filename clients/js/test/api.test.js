@@ -62,7 +62,7 @@ test("a request of a mebibyte is one", async () => {
 });
 
 test("a message that no enclave takes is not made", async () => {
-  await assert.rejects(sealRequest(embed(["x".repeat(16 << 20)]), CONFIGURATION, WHERE), { code: "TooLarge" });
+  await assert.rejects(sealRequest(embed(Array(256).fill("x".repeat(65_536))), CONFIGURATION, WHERE), { code: "TooLarge" });
 });
 
 test("what cannot be said is refused before anything is sealed", async () => {

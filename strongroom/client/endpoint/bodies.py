@@ -26,6 +26,7 @@ class Bodies:
         """The body of a request, which is answered in this block. Raises Refused."""
         body = BytesIO()
         try:
+            self._check_declared(request.content_length or 0)
             await self._read(request, body)
             yield body.getvalue()  # without a copy
         finally:
@@ -42,13 +43,20 @@ class Bodies:
             message = f"expected the whole request within {self._limits.body_s:g} s, got a part of it"
             raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timed-out", message) from None
 
+    def _check_declared(self, body_bytes: int) -> None:
+        if body_bytes > self._limits.body_bytes:
+            raise self._too_large(f"{body_bytes}")
+
     def _check(self, body_bytes: int) -> None:
         if body_bytes > self._limits.body_bytes:
-            message = f"expected a body of at most {self._limits.body_bytes} bytes, got more"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", message)
+            raise self._too_large("more")
         if self._held_bytes > self._limits.bodies_bytes:
             message = f"expected bodies of at most {self._limits.bodies_bytes} bytes under way, got more: ask again"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "busy", message, retry_after_s=RETRY_AFTER_S)
+
+    def _too_large(self, actual: str) -> Refused:
+        message = f"expected a body of at most {self._limits.body_bytes} bytes, got {actual}"
+        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", message)
 
 
 async def _go_on(request: web.BaseRequest) -> None:

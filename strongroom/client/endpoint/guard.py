@@ -30,9 +30,13 @@ class Guard:
         if headers.keys() & _OF_BROWSERS:
             message = "Origin, Sec-Fetch-Site: expected neither, got one: no web page may ask here"
             raise Refused(HTTPStatus.FORBIDDEN, "browser", message)
-        if self.key is not None and not self._is_key(headers.get("authorization", "")):
+        if self.key is not None and not _bears(headers.get("authorization", ""), self.key):
             message = "Authorization: expected Bearer and the key that serve-local printed, got another"
             raise Refused(HTTPStatus.UNAUTHORIZED, "invalid-api-key", message)
 
-    def _is_key(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(errors="replace"), f"Bearer {self.key}".encode())
+
+def _bears(given: str, key: str) -> bool:
+    """A scheme is in either case, and any number of spaces follows it (RFC 9110, 11.1 and 11.4)."""
+    scheme, _, token = given.partition(" ")
+    known = hmac.compare_digest(token.lstrip(" ").encode(errors="replace"), key.encode())
+    return known and scheme.lower() == "bearer"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from strongroom.client.errors import InvalidArgument, StrongroomError
-from strongroom.client.kept_answers import MAX_ANSWER_BYTES, KeptAnswer
+from strongroom.client.kept_answers import MAX_ANSWER_BYTES, MAX_RESPONSE_BYTES, KeptAnswer, answering_document
 from strongroom.client.resting.errors import NameTaken
 from strongroom.client.resting.outcomes import FileOutcome, Progress, Record, unheard
 from strongroom.client.resting.places import bases, make_folders
@@ -32,8 +32,9 @@ async def submit_files(
     """Have each NAME.sealed answered, `parallel` of them at a time, as NAME.answer in `out` or beside it.
 
     Files are `answered`, or `kept` if their answer is there, or `failed`, which does not stop the others; gives those
-    that failed. Once `stopping` is set no other file is begun, and those under way are finished: where a file is good
-    for one answer, whoever cancels the run instead loses that. `force` replaces answers to other requests.
+    that failed. An answer without its evidence waits as NAME.response for the next run. Once `stopping` is set no other
+    file is begun, and those under way are finished: where a file is good for one answer, whoever cancels the run while
+    that is on its way loses it. `force` replaces answers to other requests, and asks anew.
 
     Raises InvalidArgument, OSError for the run as a whole, and at its end what `progress` raised.
     """
@@ -71,8 +72,26 @@ class _Submission:
         message = read_bounded(sealed, MAX_SEALED_REQUEST_BYTES)
         if not self.force and _is_answered(answer, message):
             return "kept"
-        write_whole(answer, await self.submitter.submit(message))
+        path = answer.with_suffix(".response")
+        response = None if self.force else _received(path, message)
+        if response is None:
+            response = await self.submitter.response(message)
+            write_whole(path, response)  # it may come only once, its evidence again and again
+        write_whole(answer, await self.submitter.with_evidence(message, response))
+        path.unlink(missing_ok=True)
         return "answered"
+
+
+def _received(path: Path, message: bytes) -> bytes | None:
+    """What an earlier run got and found no evidence for; it must be of this very request. Raises NameTaken, OSError."""
+    if not path.exists():
+        return None
+    response = read_bounded(path, MAX_RESPONSE_BYTES)
+    try:
+        answering_document(response, SealedRequestHead.read(message)[0])
+    except ProtocolError:
+        raise NameTaken(path, "the answer to this request") from None
+    return response
 
 
 def _is_answered(answer: Path, message: bytes) -> bool:

@@ -19,7 +19,7 @@ from strongroom.surfaces.tasks import checked, model_id
 def translate(model: str, request: HTTPRequest, stamp: Stamp) -> Call:
     """The inference that a request asks for. Raises Refused."""
     asked, tensors = read_inference(request)
-    task = checked(InferTask, "infer", {"tensors": tensors}, names=("tensors", "inputs"))
+    task = checked(InferTask, "infer", {"tensors": tensors}, names={"tensors": "inputs"})
     try:
         for tensor in task.tensors.values():
             tensor.check()

@@ -16,11 +16,12 @@ from strongroom.surfaces.tasks import checked, model_id
 def translate(request: HTTPRequest, stamp: Stamp) -> Call:
     """The chat that a request asks for. Raises Refused."""
     fields = read_fields(request.body)
+    names = _names(fields)
     model, messages = model_id(fields.pop("model", None)), fields.pop("messages", None)
     stream, tells_usage = streaming(fields)
     told = {"logprobs": _alternatives(fields), "schema": _schema(fields), **_max_tokens(fields)}
     content = {"messages": _messages(messages), **told, **shared_options(fields)}
-    task = checked(ChatTask, "chat", content, names=("schema", "response_format"))
+    task = checked(ChatTask, "chat", content, names=names)
     stamp = Stamp(f"chatcmpl-{stamp.id}", stamp.created_s)
     if stream:
         return StreamedCall(stamp.id, model, task, PieceWriter(ChatForm(), stamp, model, tells_usage=tells_usage))
@@ -49,6 +50,12 @@ class ChatForm:
     def _choice(self, content: dict[str, object], logprobs: Logprobs, finish: Finish) -> dict[str, object]:
         told = None if logprobs is None else chat_logprobs(logprobs)
         return {"index": 0, **content, "logprobs": told, "finish_reason": finish}
+
+
+def _names(fields: dict[str, object]) -> dict[str, str]:
+    """What the caller calls those fields of the task that have another name here."""
+    limit = "max_completion_tokens" if "max_completion_tokens" in fields else "max_tokens"
+    return {"schema": "response_format", "logprobs": "top_logprobs", "max_tokens": limit}
 
 
 def _max_tokens(fields: dict[str, object]) -> dict[str, object]:

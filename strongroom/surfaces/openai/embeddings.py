@@ -25,7 +25,7 @@ def translate(request: HTTPRequest, stamp: Stamp) -> Call:
     model, texts = model_id(fields.pop("model", None)), text_or_texts(fields, "input")
     encoding, dimensions = _encoding(fields.pop("encoding_format", "float")), fields.pop("dimensions", None)
     refuse_others(fields)
-    task = checked(EmbedTask, "embed", {"texts": texts}, names=("texts", "input"))
+    task = checked(EmbedTask, "embed", {"texts": texts}, names={"texts": "input"})
     return WholeCall(f"embd-{stamp.id}", model, task, Writer(model, len(task.texts), encoding, dimensions))
 
 

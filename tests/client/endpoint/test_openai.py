@@ -359,3 +359,15 @@ def _answering(gateway: FakeGateway, events: list[Event]) -> Any:
 async def _soon(event: asyncio.Event) -> None:
     async with asyncio.timeout(5):
         await event.wait()
+
+
+def test_one_client_serves_one_loop_after_another(new_session: NewSession) -> None:
+    """As in scripts and notebooks that call asyncio.run for each question."""
+    http_client = httpx2.AsyncClient(transport=AsyncTransport(new_session()))
+    client = openai.AsyncOpenAI(base_url=BASE_URL, api_key="none", max_retries=0, http_client=http_client)
+
+    async def ask() -> str:
+        return str((await client.chat.completions.create(**ASKED)).choices[0].message.content)
+
+    assert [asyncio.run(ask()), asyncio.run(ask())] == [TEXT, TEXT]
+    asyncio.run(client.close())

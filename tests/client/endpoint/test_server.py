@@ -51,6 +51,8 @@ async def test_an_answer_whole_and_streamed(new_session: NewSession) -> None:
         ({"Sec-Fetch-Site": "none"}, 403, "browser"),
         ({"Authorization": "Bearer "}, 401, "invalid-api-key"),
         ({"Authorization": "a key of some length"}, 401, "invalid-api-key"),
+        ({"Authorization": "Basic a key of some length"}, 401, "invalid-api-key"),
+        ({"Authorization": "Bearer A KEY OF SOME LENGTH"}, 401, "invalid-api-key"),
     ],
 )
 async def test_strangers_are_refused(
@@ -70,6 +72,13 @@ async def test_strangers_are_refused_without_waiting_for_their_body(new_session:
         with connected(listener) as stranger:
             stranger.sendall(f"POST {CHAT} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n".encode())
             assert b" 401 " in await asyncio.to_thread(stranger.recv, 1 << 12)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
+async def test_the_case_of_a_scheme_says_nothing(new_session: NewSession, scheme: str) -> None:
+    async with serving(new_session()) as listener:
+        headers = {"Authorization": f"{scheme} {KEY}"}
+        assert (await asked(listener, "/v2/health/live", headers=headers))[0] == 200
 
 
 async def test_the_key_is_needed_only_if_there_is_one(new_session: NewSession) -> None:
@@ -105,6 +114,11 @@ async def test_a_body_beyond_the_limit_or_the_deadline_is_refused(new_session: N
     async with serving(new_session(), limits=Limits(body_bytes=1000, body_s=0.2)) as listener:
         status, told, _ = await asked(listener, CHAT, b"x" * 1001)
         assert (status, json.loads(told)["error"]["code"]) == (413, "too-large")
+        assert b"at most 1000 bytes, got 1001" in told
+        with connected(listener) as counted:
+            counted.sendall(_head(listener.url, 0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
+            counted.sendall(b"3e9\r\n" + b"x" * 1001 + b"\r\n")
+            assert b"at most 1000 bytes, got more" in await asyncio.to_thread(counted.recv, 1 << 12)
         with connected(listener) as slow:
             slow.sendall(_head(listener.url, 9))
             assert b" 408 " in await asyncio.to_thread(slow.recv, 1 << 12)
