@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.startup.boots import STAGES, BootFailed, boot
+from benchmarks.startup.command import main
 from benchmarks.startup.figures import Figures, Rates
 from benchmarks.startup.surroundings import running
 
@@ -62,11 +63,16 @@ def test_a_boot_that_fails_is_told_with_its_stage_and_nothing_is_left_running(tm
 
 
 @pytest.mark.parametrize("argument", ["--faster", "100"])
-def test_unusable_arguments_are_one_line_and_exit_2(argument: str) -> None:
-    run = command(argument)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert len(run.stderr.splitlines()) == 1
-    assert run.stderr.startswith("cold_start.py: ")
+def test_unusable_arguments_are_one_line_and_exit_2(
+    argument: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks/cold_start.py", argument])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, error = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert len(error.splitlines()) == 1
+    assert error.startswith("cold_start.py: ")
 
 
 def test_limits_reached() -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from enclave.addresses import Addresses
 from enclave.clock import Clock
 from enclave.errors import ClockFault
-from enclave.server import Addresses, Enclave
+from enclave.server import Enclave
 from strongroom.simulator.nsm import SoftwareNSM
 from strongroom.transport.addresses import UnixAddress
 from tests.appliance.control import step

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from attestation.measurements import CONFIGURATION_PCR, ZERO
+from enclave.addresses import Addresses
 from enclave.boot.arrivals import Arrival
 from enclave.engine.generation.graph import DecoderGraph
 from enclave.errors import BootRefused, KMSUnreachable
 from enclave.nsm.interface import NSMUnavailable
-from enclave.server import Addresses, Enclave
+from enclave.server import Enclave
 from enclave.serving.api import APIApp
 from strongroom.models.package import load_package
 from strongroom.protocol.constants import PATH_ATTESTATION, PATH_EVIDENCE, PATH_SEALED, BootState
@@ -105,7 +106,7 @@ async def test_a_step_under_way_at_the_end_reaches_nothing(enclave: Booting, ten
         enclave.boot.end()
 
     with pytest.raises(BootRefused, match="after the end"):
-        await enclave.boot.load(parsed.id, 0, body())
+        await enclave.boot.load(parsed.id, 0, 1, body())
     assert not enclave.boot.ready.is_set()
     assert enclave.boot.state is BootState.RELEASED
 

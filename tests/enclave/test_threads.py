@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from enclave import server
+from enclave.addresses import Addresses
 from enclave.engine.engine import Engine
 from enclave.threads import running_pool
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_encoder, build_tiny_tensor
@@ -66,7 +67,7 @@ def test_what_blocks_the_enclave_has_threads(left: list[int], monkeypatch: pytes
 
     monkeypatch.setattr(server.Enclave, "run", measured)
     left[0] = 99
-    assert server.run(new_nsm(), server.Addresses(*[UnixAddress(tmp_path / "socket")] * 4)) == 0
+    assert server.run(new_nsm(), Addresses(*[UnixAddress(tmp_path / "socket")] * 4)) == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2, 6])

@@ -13,12 +13,13 @@ import pytest
 import enclave
 import strongroom.protocol
 import strongroom.transport
+from enclave.addresses import Addresses
 from enclave.clock import REFRESH_DEADLINE_S, REFRESH_S, Clock
 from enclave.errors import KMSUnreachable
 from enclave.kms.credentials import PushedCredentialProvider, PushedCredentials
 from enclave.kms.data_keys import DataKeys
 from enclave.nsm.interface import NSMTruncated
-from enclave.server import Addresses, Enclave
+from enclave.server import Enclave
 from enclave.serving.refused import Refused
 from strongroom.protocol.configuration import KeyEntry, Limits, Windows
 from strongroom.protocol.constants import BootState
