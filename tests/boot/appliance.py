@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.policy_file import load_policy
-from enclave.server import Addresses
+from enclave.addresses import Addresses
 from strongroom.client import Client
 from strongroom.simulator.appliance import Appliance
 from strongroom.simulator.forms import MachineForm
