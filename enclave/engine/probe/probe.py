@@ -31,7 +31,7 @@ class Limits(NamedTuple):
     def of(cls, model_bytes: int) -> "Limits":
         """The limits for a graph and its external data of that size together."""
         memory_bytes, kept_bytes = address_space_bytes(model_bytes), session_bytes(model_bytes)
-        return cls(memory_bytes, kept_bytes, cpu_s=10 + 20 * model_bytes // _GIB, wall_s=load_s(model_bytes))
+        return cls(memory_bytes, kept_bytes, cpu_s=20 + 20 * model_bytes // _GIB, wall_s=load_s(model_bytes))
 
 
 def probe(graph: bytes, files: Mapping[str, bytes], threads: int, limits: Limits) -> Outcome:

@@ -357,6 +357,6 @@ def test_the_engine_survives_and_serves_the_others(tensor_package: Package, bomb
 
 
 def test_limits_follow_from_the_size_of_the_model() -> None:
-    assert Limits.of(0) == (512 * MIB, 16 * MIB, 10, 20.0)
-    assert Limits.of(1 << 20).cpu_s == 10
-    assert Limits.of(1 << 30) == (512 * MIB + (4 << 30), 16 * MIB + (2 << 30), 30, 60.0)
+    assert Limits.of(0) == (512 * MIB, 16 * MIB, 20, 40.0)
+    assert Limits.of(1 << 20).cpu_s == 20
+    assert Limits.of(1 << 30) == (512 * MIB + (4 << 30), 16 * MIB + (2 << 30), 40, 80.0)
