@@ -7,16 +7,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strongroom.client import Client
-from strongroom.transport.addresses import Address
-from strongroom.transport.sockets import dial
 from tests.boot.appliance import BootedAppliance, Running, client_of
+from tests.boot.ending import step_out_of_order
 from tests.boot.stages import COLD_START
 from tests.hybrid.handshake import X25519MLKEM768, client_hello, server_hello
 
@@ -46,14 +44,6 @@ def strongroom(appliance: BootedAppliance, *arguments: str, exit_code: int = 0) 
     assert ended.returncode == exit_code, ended
     said: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return said
-
-
-def step_out_of_order(control: Address) -> None:
-    """Configure what is configured; the enclave has no more to say to that than its end."""
-    with dial(control, 10) as connection, suppress(ConnectionError):
-        connection.sendall(b"PUT /boot/configuration HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nagain")
-        while connection.recv(4096):
-            pass
 
 
 def test_it_attests_what_the_tools_predicted(

@@ -14,6 +14,8 @@ _UNMEASURED = "oops=panic clearcpuid=cx16"
 QEMU 7.2 emulates that with a wrong EFLAGS now and then, of which one boot in twenty died. NumPy cannot do without, and
 looks at the processor itself, which still has it.
 """
+_PLAIN_RINGS = "indirect_desc=off,event_idx=off"
+"""Without what QEMU would offer the driver beyond what our device programs do."""
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_MHZ = re.compile(r"^cpu MHz\s*: ([0-9.]+)$", re.MULTILINE)
 
@@ -42,12 +44,19 @@ def require_qemu() -> None:
 def qemu_command(files: BootFiles, hardware: Hardware, *, vsock: str, nsm: str) -> list[str]:
     """The command, whose output is the console; `vsock` and `nsm` are the sockets where their device programs listen.
 
+    The NSM sits behind a device that stock QEMU has: see nsm_module.
+    """
+    behind_rng = device_of("vhost-user-rng", "nsm", nsm, _PLAIN_RINGS)
+    return [*bare_machine(files, hardware), *vsock_device(vsock), *behind_rng]
+
+
+def bare_machine(files: BootFiles, hardware: Hardware) -> list[str]:
+    """The command for a machine without devices, which may follow.
+
     Emulation is asked for by name: where /dev/kvm exists, guests may still not run on it. QEMU ends with the thread
     that starts it, however that ended.
     """
     memory = f"memory-backend-memfd,id=memory,share=on,size={hardware.memory_mib}M"
-    # What QEMU would offer the driver beyond what the device program does.
-    plain_rings = "indirect_desc=off,event_idx=off"
     return [
         *("setpriv", "--pdeathsig", "KILL", "--", _PROGRAM),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
@@ -56,10 +65,17 @@ def qemu_command(files: BootFiles, hardware: Hardware, *, vsock: str, nsm: str) 
         *("-kernel", str(files.kernel), "-initrd", str(files.ramdisk), "-append", _append(files.command_line)),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
         *("-global", "virtio-mmio.force-legacy=false"),
-        *("-chardev", f"socket,id=vsock,path={vsock}"),
-        *("-device", f"vhost-user-vsock-device,chardev=vsock,{plain_rings}"),
-        *("-chardev", f"socket,id=nsm,path={nsm}", "-device", f"vhost-user-rng,chardev=nsm,{plain_rings}"),
     ]
+
+
+def vsock_device(socket: str) -> list[str]:
+    """The vsock that a program serves."""
+    return device_of("vhost-user-vsock-device", "vsock", socket, _PLAIN_RINGS)
+
+
+def device_of(driver: str, name: str, socket: str, options: str) -> list[str]:
+    """A device that a program serves which listens at that socket; `name` is QEMU's for the connection."""
+    return ["-chardev", f"socket,id={name},path={socket}", "-device", f"{driver},chardev={name},{options}"]
 
 
 def _append(command_line: str) -> str:
