@@ -105,17 +105,18 @@ fuzz: .fuzz/.installed ## Fuzz one parser with atheris: make fuzz TARGET=cbor SE
 		--require-hashes --requirement $<
 	@touch $@
 
-TAG ?= strongroom-enclave
-EIF ?= strongroom.eif
-CPUS ?= 2
+TAG_UNLESS_TOLD := strongroom-enclave
+EIF_UNLESS_TOLD := strongroom.eif
+CPUS_UNLESS_TOLD := 2
 IMAGE_VARIABLES := TAG EIF BASE POLICY ENTRY ROLE ANY_PARENT_ROLE SIGNING_CERTIFICATE SIGNING_CERTIFICATE_KEY \
 	CPUS MEMORY CID ENCLAVE RECORD
-# As they were given, through the environment: no character of a name is make's or the shell's.
+# As they were given, through the environment: no character of a name is make's or the shell's. An empty one is not given.
 $(foreach name,$(IMAGE_VARIABLES),$(eval \
-	eif eif-run eif-terminate eif-local eif-reproducible sbom: override export $(name) := $$(value $(name))))
+	eif eif-run eif-terminate eif-local eif-reproducible sbom: override export $(name) := $$(or $$(value $(name)),$$($(name)_UNLESS_TOLD))))
 
+# `exec`: who ends make, as a supervisor does, ends the build and not a shell before it.
 eif: env ## Build the enclave image file with docker and nitro-cli: make eif BASE=debian:trixie-slim@sha256:… POLICY=policy.toml ROLE=arn:…
-	@$(BIN)/strongroom eif from-docker --docker-uri "$$TAG" --base "$$BASE" --output "$$EIF" \
+	@exec $(BIN)/strongroom eif from-docker --docker-uri "$$TAG" --base "$$BASE" --output "$$EIF" \
 		$${SIGNING_CERTIFICATE:+--signing-certificate "$$SIGNING_CERTIFICATE"} \
 		$${SIGNING_CERTIFICATE_KEY:+--private-key "$$SIGNING_CERTIFICATE_KEY"} \
 		$${POLICY:+--policy "$$POLICY"} $${ENTRY:+--name "$$ENTRY"} \
@@ -132,22 +133,24 @@ eif-describe: ## List those that nitro-cli runs
 
 RELEASE_PYTHON := .release/venv/bin/python
 # When a release is dated: its commit, unless told.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+DATED := SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null)}"
 
 sbom: .release/image.json ## Write dist/sbom.json: what is in the image (CycloneDX), Debian's packages by RECORD=.image/packages.json
 	@record=$${RECORD:-$(wildcard .image/packages.json)}; \
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(RELEASE_PYTHON) -m deploy.release.sbom \
+	$(DATED) $(RELEASE_PYTHON) -m deploy.release.sbom \
 		requirements/enclave.txt $< $${record:+--record "$$record"} --output dist/sbom.json
 
 audit: .release/venv/.installed ## Hold every pinned package against the known vulnerabilities (needs their service)
 	@PATH="$(abspath .release/venv/bin):$$PATH" $(RELEASE_PYTHON) -m deploy.release.audit $(wildcard requirements/*.txt)
 
 release: ## Audit, test, then write wheel and SBOM of a checkout as committed to dist
-	@changes=$$(git status --porcelain) && [ -z "$$changes" ] || \
+	@unset $$(git rev-parse --local-env-vars); \
+	changes=$$(git rev-parse --show-prefix && git status --porcelain --untracked-files=all && \
+		git ls-files --others --exclude-per-directory=.gitignore) && [ -z "$$changes" ] || \
 		{ echo "error: expected a checkout as committed, got another or none; git status names what differs" >&2; exit 1; }
 	@$(MAKE) --silent audit
 	@$(MAKE) test
-	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m hatchling build --target wheel
+	@$(DATED) $(BIN)/python -m hatchling build --target wheel
 	@$(MAKE) --silent sbom
 
 .release/venv/.installed: requirements/release.txt
@@ -162,10 +165,10 @@ release: ## Audit, test, then write wheel and SBOM of a checkout as committed to
 	@deploy/image-wheels.sh $(RELEASE_PYTHON) $< $@
 
 eif-local: env ## Build the image without docker and nitro-cli: make eif-local RECORD=.image/packages.json
-	@$(BIN)/strongroom eif local $${RECORD:+--record "$$RECORD"}
+	@exec $(BIN)/strongroom eif local $${RECORD:+--record "$$RECORD"}
 
 eif-reproducible: env ## Build it twice, as unlike as can be, and compare: make eif-reproducible RECORD=…
-	@$(BIN)/strongroom eif reproduce $${RECORD:+--record "$$RECORD"}
+	@exec $(BIN)/strongroom eif reproduce $${RECORD:+--record "$$RECORD"}
 
 boot-test: env ## Boot the image of make eif-local in QEMU: attestation, key release, an answer, refusals
 	@if [ -e .image/strongroom-local.eif ]; then $(BIN)/python -m strongroom.simulator.boot_image .image; fi

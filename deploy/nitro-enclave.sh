@@ -23,7 +23,7 @@ run() {
     number MEMORY "$memory_mib"
     [ -z "$cid" ] || number CID "$cid"
     # What has a bad CRC, a bad signature or no application gets no further; the reader says which.
-    "$strongroom" eif measure "$eif" --json >/dev/null
+    "$strongroom" eif measure --json -- "$eif" >/dev/null
     set -- --eif-path "$eif" --cpu-count "$cpus" --memory "$memory_mib"
     [ -z "$cid" ] || set -- "$@" --enclave-cid "$cid"
     exec nitro-cli run-enclave "$@"

@@ -220,6 +220,27 @@ def test_no_character_of_a_variable_is_make_s_or_the_shell_s(ready: Bench, by_en
     assert repr(AWKWARD)[1:-1] in failed(make("eif-local", RECORD=f"{ready.folder}/{AWKWARD}"))
 
 
+def test_an_empty_variable_of_the_environment_is_none(ready: Bench) -> None:
+    ready.eif.write_bytes(SOUND.to_bytes())
+    assert ready.with_variables(TAG="", POLICY="", ROLE="", CPUS="", RECORD="").make("eif", BASE=BASE).returncode == 0
+    assert ready.calls[2].endswith("--tag strongroom-enclave .")
+    assert ready.with_variables(CPUS="", CID="").make("eif-run", MEMORY="4096").returncode == 0
+    assert ready.calls[-1] == f"nitro-cli run-enclave --eif-path {ready.eif} --cpu-count 2 --memory 4096"
+
+
+def test_who_ends_make_ends_the_build(ready: Bench) -> None:
+    ready.hanging_nitro_cli(after_s=0)
+    command = ["make", "-o", ".venv/.installed", "eif", f"BASE={BASE}", f"EIF={ready.eif}"]
+    with subprocess.Popen(command, env=ready.environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while not (ready.folder / "pid").exists() or not (ready.folder / "pid").read_text():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(30) != 0
+    wait_gone([int((ready.folder / "pid").read_text())])
+    assert not list(ready.folder.glob("*x.eif*"))
+
+
 def test_the_list_of_targets_has_two_columns(bench: Bench) -> None:
     lines = bench.make("help").stdout.splitlines()
     assert len(lines) > 20

@@ -17,8 +17,10 @@ from deploy.release.wheels import Wheel
 
 _UNPACKED = re.compile(r"apt-get download((?: +[a-z0-9][a-z0-9.+-]+)+) *&&")
 _PACKAGE = re.compile(
-    r"[a-z0-9][a-z0-9.+-]+ [0-9][A-Za-z0-9.+:~-]* [^ /_]+_[^ /_]+_(?P<architecture>[a-z0-9-]+)\.deb [0-9a-f]{64}"
+    r"(?P<name>[a-z0-9][a-z0-9.+-]+) [0-9][A-Za-z0-9.+:~-]* "
+    r"(?P=name)_[^ /_]+_(?P<architecture>[a-z0-9-]+)\.deb [0-9a-f]{64}"
 )
+_MAX_RECORD_BYTES = 1 << 20  # as strongroom eif local takes them
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def names_in(dockerfile: Path) -> list[str]:
 def debs_of(names: Sequence[str], wheels: Sequence[Wheel], record: Path) -> list[Deb]:
     """Those packages as they were recorded. Raises ReleaseError unless the record is of an image with these wheels."""
     try:
-        recorded = json.loads(record.read_bytes())
+        recorded = json.loads(_read(record))
         debs = {name: [_read_deb(each) for each in recorded["debian"] if each["name"] == name] for name in names}
         files = {each["sha256"] for each in recorded["wheels"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -53,6 +55,14 @@ def debs_of(names: Sequence[str], wheels: Sequence[Wheel], record: Path) -> list
         if len(found) != 1:
             raise _refused(record, f"{name}: expected it once, got it {len(found)} times")
     return [found[0] for found in debs.values()]
+
+
+def _read(record: Path) -> bytes:
+    with record.open("rb") as file:
+        content = file.read(_MAX_RECORD_BYTES + 1)
+    if len(content) > _MAX_RECORD_BYTES:
+        raise ValueError
+    return content
 
 
 def _read_deb(package: Mapping[str, Any]) -> Deb:

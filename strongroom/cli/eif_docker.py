@@ -81,8 +81,7 @@ def _say_source() -> None:
     """On standard error, like all that a build says before its answer."""
     from strongroom.image.source import source_of
 
-    if (source := source_of(Path.cwd())) is not None:
-        click.echo(escaped(f"… source: {source}"), err=True)
+    source_of(Path.cwd(), lambda line: click.echo(escaped(f"… {line}"), err=True))
 
 
 def _signing(certificate: Path | None, private_key: str | None) -> "Signing | None":

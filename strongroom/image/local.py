@@ -75,9 +75,7 @@ def build_held(folders: Folders, record: Record | None, *, programs: Programs | 
 
 def _build(folders: Folders, record: Record | None, programs: Programs | None, say: Say) -> LocalImage:
     own = Programs(folders.work)
-    source = source_of(folders.checkout)
-    if source is not None:
-        say(f"source: {source}")
+    source = source_of(folders.checkout, say)
     record = replace(_packages(folders, record, own, say), source=source)
     builder = _builder(folders, record, programs or own, own)
     say("building the base")

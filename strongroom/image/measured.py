@@ -7,5 +7,14 @@ module that nobody has committed too, does not reach the image. A test holds it 
 from pathlib import Path
 from typing import Final
 
-MEASURED: Final = tuple(Path(__file__).with_name("measured.txt").read_text("ascii").split())
+LIST: Final = "strongroom/image/measured.txt"
+"""Where a checkout has the list."""
+
+
+def names_of(checkout: Path) -> tuple[str, ...]:
+    """What another checkout lists. Raises OSError."""
+    return tuple((checkout / LIST).read_text("ascii", errors="replace").split())
+
+
+MEASURED: Final = names_of(Path(__file__).parents[2])
 """Sorted, relative to the folder that holds the packages."""

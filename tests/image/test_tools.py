@@ -95,6 +95,25 @@ def test_nothing_is_left_running_when_we_are_ended(tmp_path: Path) -> None:
     wait_gone(_wait_pids(tmp_path))
 
 
+def test_an_impatient_second_interruption_leaves_nothing_running_either(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def run_interrupted_twice() -> None:
+        with processes.started(_hanging(tmp_path, "trap '' TERM;"), stdout=None):
+            _wait_pids(tmp_path)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_interrupted_twice()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    wait_gone(_wait_pids(tmp_path))
+
+
 @pytest.mark.parametrize("ending", ["sys.exit(7)", "os.kill(os.getpid(), 9)"])
 def test_a_bad_end(ending: str) -> None:
     for call in (tools.run, tools.answer_of):

@@ -36,6 +36,14 @@ def test_each_is_as_recorded(tmp_path: Path) -> None:
     assert second.name == "zlib1g"
 
 
+def test_a_file_of_another_package_and_an_endless_record_are_refused(tmp_path: Path) -> None:
+    path = record(tmp_path, ["libc6"], ["a.whl"])
+    path.write_text(path.read_text().replace("libc6_", "bash_"))
+    for each in (path, Path("/dev/zero")):
+        with pytest.raises(ReleaseError, match="expected the record of a local build, got something else"):
+            debs_of(["libc6"], WHEELS, each)
+
+
 @pytest.mark.parametrize(
     ("debs", "wheels", "words"),
     [
