@@ -143,7 +143,7 @@ def test_the_command_line_asks_and_answers(appliance: Appliance) -> None:
         (["verify", "pki/root.pem", "--any-measurement"], 2),
         (["verify", "pki/root.pem", "--live", "--nonce=zz", "--any-measurement"], 2),
         (["deployment", "check", "pki/root.pem"], 1),
-        (["model", "build", "no-such-model"], 1),
+        (["model", "build", "no-such-model"], 2),
         (["logs", "unix:nobody.sock"], 1),
         (["logs", "tcp:1:2"], 2),
         (["no-such-command"], 2),

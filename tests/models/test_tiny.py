@@ -22,7 +22,8 @@ import sys
 from pathlib import Path
 from strongroom.models.tiny import build_tiny_decoder
 build_tiny_decoder(Path(sys.argv[1]))
-heavy = {"onnxruntime", "torch", "transformers", "aiohttp", "boto3", "enclave", "parent", "strongroom.client"}
+heavy = {"onnxruntime", "torch", "transformers", "aiohttp", "boto3", "enclave.engine.engine", "parent"}
+heavy.add("strongroom.client")
 print(sorted(heavy & sys.modules.keys()))
 """
 
