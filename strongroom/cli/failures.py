@@ -70,7 +70,8 @@ def _flushed(code: int) -> int:
 
 def _report(failure: CommandFailed) -> int:
     _print_as_json(failure)
-    click.echo(f"error: {escaped(failure.message)}", err=True)
+    with suppress(OSError):  # the exit code tells it too
+        click.echo(f"error: {escaped(failure.message)}", err=True)
     return failure.status
 
 

@@ -1,5 +1,6 @@
 """Connections to a gateway, of one event loop after another: none outlives the loop that it was made in."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import aiohttp
@@ -17,6 +18,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._http: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._held: AsyncGenerator[None, None] | None = None
         self._closed = False
 
@@ -24,17 +26,18 @@ class Connections:
         """What requests are made with. Raises ClientClosed."""
         if self._closed:
             raise ClientClosed
-        if self._http is None or self._http.closed:
-            self._http = _session()
+        if self._http is None or self._http.closed or self._loop.is_closed():
+            self._http, self._loop = _session(), asyncio.get_running_loop()
             self._held = _until_the_end(self._http)
             await anext(self._held)
         return self._http
 
     async def close(self) -> None:
-        """Close all of them; there will be no others."""
+        """Close all of them; there will be no others. Closing twice, at once even, is no error."""
         self._closed = True
-        if self._held is not None:
-            await self._held.aclose()
+        held, self._held = self._held, None  # a generator that is being closed cannot be closed
+        if held is not None and not self._loop.is_closed():  # whoever closed a loop alone has lost what was open in it
+            await held.aclose()
 
 
 async def _until_the_end(http: aiohttp.ClientSession) -> AsyncGenerator[None, None]:

@@ -16,8 +16,8 @@
 
 Every error has a `code` (stable, for programs) and an `exit_code` (for the command line), and its text says what to
 do. No text holds a prompt, an answer, a key or anything that the gateway wrote, but for the ids of models that
-it lists when the caller names none (64 lower-case characters each at most). Files at rest have more:
-`strongroom.client.resting.errors`.
+it lists when the caller names none (64 lower-case characters each at most). A pickle of RequestRefused does: it takes
+the proof along. Files at rest have more: `strongroom.client.resting.errors`.
 """
 
 import copyreg

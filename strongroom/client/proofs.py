@@ -28,7 +28,10 @@ class Proof:
         return _shown(self._whole(), show_request=show_request, show_response=show_response)
 
     def __reduce__(self) -> tuple[type["CarriedProof"], tuple[Bundle]]:
-        """What pickle takes along: the material. That it verified is known in this process alone, and to its types."""
+        """What pickle takes along: the material, request and response in the clear, as of `bundle`.
+
+        That it verified is known in this process alone, and to its types.
+        """
         return CarriedProof, (self._whole(),)
 
     def _whole(self) -> Bundle:

@@ -91,6 +91,11 @@ def test_a_pipe_measures_as_its_file_does(configuration: Path) -> None:
     assert json.loads(done.stdout)["pcr17"] == configuration_pcr17(data).hex()
 
 
+def test_standard_error_that_takes_nothing() -> None:
+    with Path("/dev/full").open("wb") as full:
+        assert strongroom("no-such-command", stderr=full).returncode == 2
+
+
 def test_a_disk_that_is_full(configuration: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = strongroom("deployment", "measure", configuration, "--json", stdout=full)

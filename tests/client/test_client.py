@@ -255,6 +255,11 @@ async def test_a_cancelled_call_closes_its_connection(client: AsyncClient, gatew
         await call
 
 
+async def test_closing_twice_at_once_is_no_error(client: AsyncClient) -> None:
+    await client.chat("Where?")
+    await asyncio.gather(client.close(), client.close())
+
+
 async def test_a_closed_client_says_so(client: AsyncClient) -> None:
     await client.close()
     with pytest.raises(ClientClosed):

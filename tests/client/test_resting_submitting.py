@@ -1,6 +1,7 @@
 """Submitting many files from Python: some at a time, told once each, stopped without a loss, and gone on with."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -87,6 +88,31 @@ async def test_an_answer_that_came_is_not_lost_for_want_of_evidence(desk: Desk) 
     assert await desk.submit() == ["answered"] * 3
     assert list(desk.contents("answers/*")) == ANSWERS
     assert desk.open() == ["opened"] * 3
+
+
+async def test_an_answer_that_came_by_force_is_not_lost_either(desk: Desk) -> None:
+    """The earlier answer stands until there is evidence; force again would ask again, and in vain."""
+    desk.seal()
+    await desk.submit()
+    before = desk.contents("answers/*")
+    desk.seal(force=True)
+    desk.gateway.faults[BY_DIGEST] = respond(502)
+    assert await desk.submit(force=True) == ["gateway-problem"] * 3
+    assert desk.contents("answers/*.answer") == before
+    del desk.gateway.faults[BY_DIGEST]
+    desk.gateway.faults[PATH_SEALED] = refuse_as_replayed
+    assert await desk.submit() == ["answered"] * 3
+    assert list(desk.contents("answers/*")) == ANSWERS
+    assert desk.open() == ["opened"] * 3
+
+
+async def test_nothing_is_asked_for_that_has_no_place(desk: Desk) -> None:
+    """The enclave would answer no second time."""
+    desk.seal()
+    told: list[FileOutcome] = []
+    assert await desk.submit(told.append, out=Path("/proc")) == ["failed"] * 3  # not even root can write there
+    assert {getattr(outcome.error, "filename", None) for outcome in told} == {"/proc"}
+    assert desk.gateway.messages == []
 
 
 async def test_a_response_to_another_request_is_replaced_by_force_only(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from strongroom.client.kept_answers import MAX_ANSWER_BYTES, MAX_RESPONSE_BYTES,
 from strongroom.client.resting.errors import NameTaken
 from strongroom.client.resting.outcomes import FileOutcome, Progress, Record, unheard
 from strongroom.client.resting.places import bases, make_folders
-from strongroom.client.resting.whole_files import read_bounded, write_whole
+from strongroom.client.resting.whole_files import read_bounded, require_writable, write_whole
 from strongroom.client.submitter import Submitter
 from strongroom.protocol.constants import MAX_SEALED_REQUEST_BYTES
 from strongroom.protocol.errors import ProtocolError
@@ -70,11 +70,12 @@ class _Submission:
 
     async def _submit(self, sealed: Path, answer: Path) -> Literal["answered", "kept"]:
         message = read_bounded(sealed, MAX_SEALED_REQUEST_BYTES)
-        if not self.force and _is_answered(answer, message):
-            return "kept"
         path = answer.with_suffix(".response")
+        if not self.force and _is_answered(answer, message, path):
+            return "kept"
         response = None if self.force else _received(path, message)
         if response is None:
+            require_writable(path.parent)  # before an answer comes that has no place to go
             response = await self.submitter.response(message)
             write_whole(path, response)  # it may come only once, its evidence again and again
         write_whole(answer, await self.submitter.with_evidence(message, response))
@@ -94,8 +95,12 @@ def _received(path: Path, message: bytes) -> bytes | None:
     return response
 
 
-def _is_answered(answer: Path, message: bytes) -> bool:
-    """Whether there is an answer; it must say that it answers this very request. Raises NameTaken, OSError."""
+def _is_answered(answer: Path, message: bytes, response: Path) -> bool:
+    """Whether there is an answer to this very request.
+
+    One to another is NameTaken, unless a `response` to this one waits: whoever had it asked for has used `force`.
+    Raises NameTaken, OSError.
+    """
     if not answer.exists():
         return False
     try:
@@ -103,6 +108,6 @@ def _is_answered(answer: Path, message: bytes) -> bool:
         same = answered == SealedRequestHead.read(message)[0].request_id
     except ProtocolError:
         same = False
-    if not same:
+    if not same and _received(response, message) is None:
         raise NameTaken(answer, "the answer to this request")
-    return True
+    return same

@@ -32,6 +32,15 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     _synchronise(path.parent)
 
 
+def require_writable(folder: Path) -> None:
+    """Files can be made in it, now at least. Raises OSError, which names the folder."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+
+
 def holds(path: Path, data: bytes) -> bool:
     """Whether `path` is there and holds these very bytes. Raises NameTaken where it holds others, OSError."""
     if not os.path.lexists(path):

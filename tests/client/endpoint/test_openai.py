@@ -371,3 +371,14 @@ def test_one_client_serves_one_loop_after_another(new_session: NewSession) -> No
 
     assert [asyncio.run(ask()), asyncio.run(ask())] == [TEXT, TEXT]
     asyncio.run(client.close())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_that_is_merely_closed_costs_its_own_connections_alone(new_session: NewSession) -> None:
+    """Its generators were not told of the end, as `asyncio.run` tells them."""
+    session = new_session()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(session.attest())
+    loop.close()
+    assert asyncio.run(session.models())
+    asyncio.run(session.close())
