@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from strongroom.process import emit
 
 Result = TypeVar("Result")
+
+_AGAIN_S = 1.0
 
 
 @asynccontextmanager
@@ -23,13 +25,20 @@ async def background(name: str, work: Coroutine[None, None, None]) -> AsyncItera
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def in_thread(work: Callable[[], Result]) -> Result:
-    """Run blocking work in a thread; when cancelled, wait for its end first: nobody else may touch its files then."""
+async def in_thread(work: Callable[[], Result], hasten: Callable[[], object] = lambda: None) -> Result:
+    """Run blocking work in a thread; when cancelled, wait for its end first: nobody else may touch its files then.
+
+    However often it is cancelled. Meanwhile `hasten` is called each second, for work that can be cut short.
+    """
     task = asyncio.create_task(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait((task,))
+        while not task.done():
+            hasten()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((task,), timeout=_AGAIN_S)
+        task.exception()  # which nobody waits for any more, and asyncio would tell of
         raise
 
 

@@ -38,12 +38,15 @@ class Launched:
 
 
 class Launcher(Protocol):
-    """Calls block, and are made one at a time. They raise LauncherMissing, LaunchFailed, OSError."""
+    """Calls but `abandon` block, and are made one at a time. They raise LauncherMissing, LaunchFailed, OSError."""
 
     name: str
 
     def start(self, order: Order) -> Launched:
         """Start one. That it listens or serves is not said yet."""
+
+    def abandon(self, number: int) -> None:
+        """Let a start of that number that is under way fail soon, if it can; from another thread, and never blocks."""
 
     def ending(self, launched: Launched) -> str | None:
         """How it ended, in a few words, or None while it runs."""

@@ -70,6 +70,9 @@ class NitroCLI:
         ports = (VsockAddress(started.enclave_cid, port) for port in (API_PORT, CONTROL_PORT, LOG_PORT))
         return Launched(started.enclave_id, started.process_id, started.enclave_cid, order.image.pcr0, *ports)
 
+    def abandon(self, number: int) -> None:
+        """It is waited for: a nitro-cli that is killed half-way may leave an enclave that it had not named."""
+
     def ending(self, launched: Launched) -> str | None:
         """nitro-cli forgets an enclave that ended, and its exit code with it: the enclave's log has the reason."""
         states = {each.enclave_id: each.state for each in self._described()}

@@ -36,6 +36,8 @@ class Says:
     ready: Callable[[], None] = lambda: None
     beside: Callable[[], None] = lambda: None
     """Called all the while; what it raises ends everything."""
+    unrecorded: Callable[[OSError], None] = lambda error: None
+    """The state file could not be written: once, until it can be again."""
 
 
 class Supervisor:
@@ -48,7 +50,7 @@ class Supervisor:
         self._watches = {number: Watch(number, partial(orders.order_of, number), terms) for number in orders.numbers}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stopping, self._doing = asyncio.Event(), asyncio.Lock()
-        self._ready_told = False
+        self._ready_told, self._recorded = False, True
 
     def stop(self) -> None:
         """Let `run` end everything and return."""
@@ -92,6 +94,8 @@ class Supervisor:
     async def _beside(self) -> None:
         while True:
             self._says.beside()
+            if not self._recorded:
+                self._record()
             await asyncio.sleep(_BESIDE_S)
 
     def _start(self, number: int) -> None:
@@ -116,12 +120,32 @@ class Supervisor:
         return [number]
 
     def _changed(self, record: Record) -> None:
-        records = self._records()
-        self._folder.write(Standing(self._launcher.name, self._pid, records))
-        self._says.changed(record)
-        if not self._ready_told and all(each.state is State.READY for each in records):
+        self._record()
+        self._tell(partial(self._says.changed, record))
+        if not self._ready_told and all(each.state is State.READY for each in self._records()):
             self._ready_told = True
             self._says.ready()
+
+    def _record(self) -> None:
+        """Once all were ready, a full disk ends none of them: what stands there is then older, until there is room."""
+        try:
+            self._folder.write(Standing(self._launcher.name, self._pid, self._records()))
+        except OSError as error:
+            if not self._ready_told:
+                raise
+            if self._recorded:
+                self._tell(partial(self._says.unrecorded, error))
+            self._recorded = False
+        else:
+            self._recorded = True
+
+    def _tell(self, say: Callable[[], None]) -> None:
+        """Nor does an output that is full or closed."""
+        try:
+            say()
+        except OSError:
+            if not self._ready_told:
+                raise
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:

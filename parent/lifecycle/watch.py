@@ -93,7 +93,8 @@ class Watch:
         async with self._terms.turn:
             await asyncio.sleep(_TURN_S)  # if the one before was refused, the supervisor cancels this one here
             # In a thread that is waited for, also when cancelled: what was started is then known, and ended.
-            await in_thread(lambda: started.append(self._terms.launcher.start(self._order())))
+            launcher, number = self._terms.launcher, self.record.number
+            await in_thread(lambda: started.append(launcher.start(self._order())), lambda: launcher.abandon(number))
         [launched] = started
         self.record.begin(launched, now_ms())
         self._turn_to(State.BOOTING)

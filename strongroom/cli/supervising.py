@@ -35,7 +35,7 @@ def supervise(
     former = {number: each for number in _ENDING if (each := signal.getsignal(number)) is not signal.SIG_IGN}
 
     async def run() -> None:
-        says = Says(_print_as_json if as_json else _print, ready, beside)
+        says = Says(_print_as_json if as_json else _print, ready, beside, _print_unrecorded)
         supervisor = Supervisor(folder, orders, says, os.getpid())
         for number in former:
             asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
@@ -59,6 +59,11 @@ def said_of(record: "Record") -> str:
 
 def _print(record: "Record") -> None:
     click.echo(f"  {click.style(f'enclave {record.number}', bold=True)}  {escaped(said_of(record))}", err=True)
+
+
+def _print_unrecorded(error: OSError) -> None:
+    reason = error.strerror or "it cannot be written"
+    click.echo(f"  {click.style('status', bold=True)}     is out of date until its file is written: {reason}", err=True)
 
 
 def _print_as_json(record: "Record") -> None:

@@ -6,11 +6,13 @@ A simulated run proves nothing about Nitro hardware: the documents chain to a ro
 import json
 import secrets
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from attestation.policy import Measurements
 from strongroom.protocol.configuration import Limits, Windows
@@ -43,7 +45,7 @@ class Appliance(Running):
     """A context manager: enter to start every part in order, leave to stop them in reverse.
 
     The enclaves are numbered from 1, as the gateway numbers them; it keeps their logs in `audit_log`, if that is given.
-    Where they are `supervised`, whoever does that starts them by `start_enclave`, waits for them, and ends them.
+    Where they are `supervised`, whoever does that starts them by `begin_enclave`, waits for them, and ends them.
     """
 
     def __init__(
@@ -78,16 +80,19 @@ class Appliance(Running):
 
     def start_enclave(self, number: int = 1) -> Part:
         """Start an enclave; also after it was killed, when the gateway provisions it again."""
-        start = self._part if self._supervised else self._run
-        part = start(numbered("enclave", number), *self.form.command(number, PARENT_ROLE))
+        part = self.begin_enclave(number)
         try:
             self.form.wait_started(part, number)
         except PartFailed:
             part.stop()
             raise
-        if not self._supervised:
-            self._say(part.name, "booted, waiting to be configured")
+        self._say(part.name, "booted, waiting to be configured")
         return part
+
+    def begin_enclave(self, number: int = 1) -> Part:
+        """Start its process, and wait for nothing."""
+        start = self._part if self._supervised else self._run
+        return start(numbered("enclave", number), *self.form.command(number, PARENT_ROLE))
 
     def wait_ready(self, timeout_s: float = _READY_S) -> None:
         """Wait for attested readiness of every enclave; raise PartFailed when a part ends first."""
@@ -103,7 +108,7 @@ class Appliance(Running):
         try:
             with urllib.request.urlopen(f"{self.endpoint.url}/readyz", timeout=5) as answer:  # noqa: S310 - http only
                 return all(enclave["ready"] for enclave in json.load(answer)["enclaves"])
-        except (urllib.error.URLError, OSError):
+        except (OSError, HTTPException):  # also one that ends in the middle of its answer
             return False
 
     def check_parts(self) -> None:
@@ -119,7 +124,10 @@ class Appliance(Running):
         self.kms_url = f"https://127.0.0.1:{kms_port}"
         self._say("kms", f"dev KMS with TLS on 127.0.0.1:{kms_port}")
         operator = Operator(self.folder, self.kms_url, self._limits, self._windows, classical=self.form.classical)
-        measurements = operator.deploy(self.deployment, self._packages, self.form.pcrs())
+        try:
+            measurements = operator.deploy(self.deployment, self._packages, self.form.pcrs())
+        except (BotoCoreError, ClientError) as error:
+            raise kms.failure(f"did not do what the operator asked: {type(error).__name__}") from None
         self._say("operator", "key created, configuration measured, key policy put, weights sealed")
         rule = f"kms.{REGION}.amazonaws.com:443=127.0.0.1:{kms_port}"
         self._run("proxy", "proxy", f"--listen={self._addresses[0].proxy}", f"--allow={rule}").wait_announced(_START_S)

@@ -22,11 +22,18 @@ class SimulatorLauncher:
         """Start the part of that number, and wait until it can be configured."""
         name = numbered("enclave", order.number)
         addresses = self._appliance.form.addresses(self._appliance.folder, order.number)
+        self._parts[name] = part = self._appliance.begin_enclave(order.number)
         try:
-            self._parts[name] = part = self._appliance.start_enclave(order.number)
+            self._appliance.form.wait_started(part, order.number)
         except PartFailed as failure:
+            self.terminate(name)
             raise LaunchFailed(str(failure)) from None
         return Launched(name, part.process.pid, None, self._pcr0, addresses.api, addresses.control, addresses.log)
+
+    def abandon(self, number: int) -> None:
+        """SIGTERM, which is the end of a boot that would take minutes."""
+        if part := self._parts.get(numbered("enclave", number)):
+            part.process.terminate()
 
     def ending(self, launched: Launched) -> str | None:
         """The exit code: 70 for a refusal, a negative signal for one that was killed."""

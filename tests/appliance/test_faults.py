@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -10,12 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPMethod
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from strongroom.client import GatewayProblem, StrongroomError
 from strongroom.protocol.problems import Problem
-from strongroom.simulator.appliance import Appliance
+from strongroom.simulator.appliance import Appliance, Endpoint
 from strongroom.simulator.operator import PARENT_ROLE
 from strongroom.simulator.part import Part, PartFailed
 from tests.appliance.conftest import client_of
@@ -173,6 +175,30 @@ def test_without_kms_the_enclave_waits_and_does_not_spin(packages: list[Path], t
 
     with pytest.raises(PartFailed, match="not ready in time"):
         WithoutKMS(tmp_path, packages[2:]).__enter__()
+
+
+def test_a_kms_that_ends_before_anything_is_deployed_is_named(packages: list[Path], tmp_path: Path) -> None:
+    def say(part: str, line: str) -> None:
+        if part == "kms":
+            appliance.parts["kms"].process.kill()
+
+    appliance = Appliance(tmp_path, packages[2:], say)
+    with pytest.raises(PartFailed, match=r"kms did not do what the operator asked: EndpointConnectionError \(exit"):
+        appliance.__enter__()
+    assert appliance.parts == {}
+
+
+def test_a_gateway_that_ends_in_the_middle_of_its_answer_is_not_ready(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        appliance = Appliance(tmp_path, [])
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        appliance.endpoint = Endpoint(url, tmp_path, tmp_path, Mock())
+        asked = pool.submit(appliance.is_ready)
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        assert not asked.result(timeout=10)
 
 
 def test_many_callers_after_a_restart_are_all_answered(packages: list[Path], tmp_path: Path) -> None:

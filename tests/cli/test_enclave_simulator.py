@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import Mock
@@ -13,13 +14,18 @@ import pytest
 
 from attestation.anchors import SimulatedTrustAnchor
 from attestation.policy_file import load_policy
+from parent.lifecycle.errors import LaunchFailed
 from parent.lifecycle.folder import StateFolder
+from parent.lifecycle.launcher import Order
 from parent.lifecycle.record import Record, Standing, State
 from strongroom.cli import enclave_run_simulator
 from strongroom.cli.enclave_state import held_folder
 from strongroom.client import Client
 from strongroom.models.tiny import build_tiny_decoder, build_tiny_tensor
+from strongroom.simulator.appliance import Appliance
+from strongroom.simulator.forms import ProcessForm
 from strongroom.simulator.image import image_pcrs
+from strongroom.simulator.launcher import SimulatorLauncher
 from strongroom.simulator.part import PartFailed
 from strongroom.simulator.state import held
 from tests.attestation.eif import builder
@@ -129,6 +135,23 @@ def test_ready_is_said_once_and_not_before_the_gateway_says_it(monkeypatch: pyte
     appliance.check_parts.side_effect = PartFailed
     with pytest.raises(PartFailed):
         announcement.look()
+
+
+def test_a_start_that_is_abandoned_fails_at_once_and_leaves_no_process(tmp_path: Path) -> None:
+    class Silent(ProcessForm):
+        def command(self, number: int, parent_role: str) -> list[str]:
+            return ["http.server", "0", "--bind=127.0.0.1"]  # it runs, and never listens where it should
+
+    launcher = SimulatorLauncher(Appliance(tmp_path, [], form=Silent(), supervised=True))
+    launcher.abandon(1)  # there is nothing yet
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(launcher.start, Order(1, 0, 0, 0, None))
+        while not of_folder(tmp_path):
+            time.sleep(0.02)
+        launcher.abandon(1)
+        with pytest.raises(LaunchFailed, match=r"enclave did not start \(exit code -15\)"):
+            starting.result(timeout=10)
+    assert not of_folder(tmp_path)
 
 
 def test_a_supervisor_that_is_killed_leaves_a_stale_record_and_no_process(package: Path, tmp_path: Path) -> None:

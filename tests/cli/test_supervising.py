@@ -1,9 +1,11 @@
 """A supervisor in the foreground: what it prints, and which signals end it in order."""
 
+import errno
 import json
 import os
 import signal
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -50,6 +52,27 @@ def test_each_change_is_a_line_of_json(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["event"] for line in lines} == {"enclave"}
     assert [line["state"] for line in lines if line["number"] == 1] == ["starting", "booting", "ready"]
+
+
+def test_a_full_disk_is_said_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watch, "observing", fake_observing)
+    launcher, state = FakeLauncher(tmp_path), StateFolder(tmp_path / "state")
+
+    def fill() -> None:
+        monkeypatch.setattr(state, "write", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        launcher.endings["1.0"] = "exit code 70"
+
+    def stop_when_said() -> None:
+        if launcher.terminated:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    orders = Orders((1, 2), lambda each: Order(each, 15 + each, 2, 512, None), launcher, trust())
+    with state.held():
+        supervise(state, orders, as_json=False, ready=fill, beside=stop_when_said)
+    said = [line for line in capsys.readouterr().err.splitlines() if "status" in line]
+    assert said == ["  status     is out of date until its file is written: No space left on device"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,6 +82,8 @@ class FakeLauncher:
     stumbles: int = 0
     """How many calls of terminate fail."""
     most_at_once: int = 0
+    never_starts: bool = False
+    abandoned: threading.Event = field(default_factory=threading.Event)
     latest: ClassVar["FakeLauncher | None"] = None
 
     def __post_init__(self) -> None:
@@ -91,12 +94,18 @@ class FakeLauncher:
             raise LaunchFailed("nitro-cli run-enclave: E27, no memory", "E27")
         self.starting += 1
         self.most_at_once = max(self.most_at_once, self.starting)
+        if self.never_starts:
+            self.abandoned.wait()
+            raise LaunchFailed("it was abandoned")
         time.sleep(0.01)
         self.starting -= 1
         enclave_id = f"{order.number}.{len(self.started)}"
         self.started.append(enclave_id)
         addresses = (UnixAddress(self.folder / f"{enclave_id}.{port}") for port in ("api", "control", "log"))
         return Launched(enclave_id, 4711, 15 + order.number, "ab" * 48, *addresses)
+
+    def abandon(self, number: int) -> None:
+        self.abandoned.set()
 
     def ending(self, launched: Launched) -> str | None:
         return self.endings.get(launched.enclave_id)

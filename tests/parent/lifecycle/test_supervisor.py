@@ -1,9 +1,12 @@
 """The supervisor over a launcher that starts nothing, with a clock that does not wait."""
 
 import asyncio
+import errno
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -52,12 +55,16 @@ class Run:
         self.folder = StateFolder(folder / "state")
         self.changes: list[tuple[int, State]] = []
         self.readies = 0
+        self.deaf = False
+        self.unrecorded: list[OSError] = []
         orders = Orders(range(1, count + 1), _order, launcher, trust(), **options)
-        says = Says(self._changed, self._ready)
+        says = Says(self._changed, self._ready, unrecorded=self.unrecorded.append)
         self.supervisor = Supervisor(self.folder, orders, says, 4711)
         self.task: asyncio.Task[None] | None = None
 
     def _changed(self, record: Record) -> None:
+        if self.deaf:
+            raise BrokenPipeError
         self.changes.append((record.number, record.state))
 
     def _ready(self) -> None:
@@ -287,6 +294,41 @@ async def test_starts_come_one_at_a_time(launcher: FakeLauncher, tmp_path: Path)
     assert launcher.most_at_once == 1
 
 
+async def test_a_start_that_takes_long_is_not_waited_for(launcher: FakeLauncher, tmp_path: Path) -> None:
+    launcher.never_starts = True
+    async with run(launcher, tmp_path) as running:
+        await running.until(lambda: launcher.starting == 1)
+        running.supervisor.stop()
+        assert running.task is not None
+        await asyncio.wait_for(running.task, 5)
+    assert launcher.started == []
+    assert running.folder.read() is None
+
+
+async def test_one_that_is_stopped_twice_while_it_starts_is_ended(
+    launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, begun, go = launcher.start, threading.Event(), threading.Event()
+
+    def slow(order: Order) -> Launched:
+        begun.set()
+        go.wait()
+        return start(order)
+
+    monkeypatch.setattr(launcher, "start", slow)
+    async with run(launcher, tmp_path) as running:
+        await running.until(begun.is_set)
+        asked = asyncio.create_task(asyncio.to_thread(ask, running.folder.errands, Errand("stop", 1)))
+        await running.until(launcher.abandoned.is_set)
+        running.supervisor.stop()
+        await asyncio.sleep(0.05)
+        go.set()
+        with suppress(StateUnusable):  # whoever asked may be left without an answer
+            await asked
+    assert len(launcher.started) == 1
+    assert launcher.running == set()
+
+
 async def test_stop_and_restart_of_one(launcher: FakeLauncher, tmp_path: Path) -> None:
     async with run(launcher, tmp_path, count=2) as running:
         await running.until(lambda: running.readies == 1)
@@ -340,6 +382,34 @@ async def test_errands_that_are_none(launcher: FakeLauncher, tmp_path: Path) -> 
             assert bool(said) == bool(answer)
             writer.close()
         assert launcher.running == {"1.0"}
+
+
+async def test_a_full_disk_and_a_closed_output_end_no_enclave_that_was_ready(
+    launcher: FakeLauncher, tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run(launcher, tmp_path, count=2) as running:
+        await running.until(lambda: running.readies == 1)
+        written = [each.enclave_id for each in running.records()]
+        with monkeypatch.context() as full:
+            full.setattr(running.folder, "write", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+            running.deaf = True
+            launcher.endings["1.0"] = "exit code 70"
+            await running.until(lambda: launcher.running == {"1.2", "2.1"})
+            await asyncio.sleep(0.05)
+            assert [each.enclave_id for each in running.records()] == written
+        await running.until_ready(restarts=1)  # with nothing new to say
+        assert [each.enclave_id for each in running.records()] == ["1.2", "2.1"]
+        assert [each.errno for each in running.unrecorded] == [errno.ENOSPC]
+
+
+async def test_what_cannot_be_recorded_is_not_started(
+    launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateFolder, "write", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        async with run(launcher, tmp_path) as running:
+            await running.until(lambda: False)
+    assert launcher.started == []
 
 
 async def test_what_beside_raises_ends_all(launcher: FakeLauncher, tmp_path: Path) -> None:
