@@ -4,8 +4,8 @@ from parent.lifecycle.errors import LaunchFailed
 from parent.lifecycle.launcher import Launched, Order
 from parent.lifecycle.tail import KEPT_LINES
 from strongroom.simulator.appliance import Appliance
+from strongroom.simulator.console import last_lines
 from strongroom.simulator.part import Part, PartFailed
-from strongroom.simulator.qemu.console import last_lines
 from strongroom.simulator.sockets import numbered
 
 

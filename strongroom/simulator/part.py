@@ -8,8 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from strongroom.simulator.console import last_lines
 
 _STOP_S = 5.0
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS_START")
@@ -72,8 +75,8 @@ class Part:
 
     def failure(self, what: str) -> PartFailed:
         """An error of one line that quotes the part's last ones."""
-        tail = self.log_path.read_text(errors="replace").splitlines()[-5:] if self.log_path.exists() else []
-        return PartFailed(" | ".join([f"{self.name} {what} (exit code {self.process.poll()})", *tail]))
+        said = f"{self.name} {what} (exit code {self.process.poll()})"
+        return PartFailed(" | ".join([said, *last_lines(self.log_path)]))
 
     def stop(self) -> int:
         """SIGTERM, then SIGKILL after five seconds; the exit code."""
@@ -90,7 +93,8 @@ class Part:
     def _read(self) -> None:
         with self.process, self.log_path.open("wb", buffering=0) as log:  # which closes its pipes and waits for it
             for line in self.process.stdout or ():
-                log.write(line)
+                with suppress(OSError):  # a full disk costs the log, and not the part, which would write into nothing
+                    log.write(line)
                 self._notice(line)
         with self._changed:
             self._changed.notify_all()

@@ -1,6 +1,7 @@
 """`strongroom enclave run nitro` and what ends its enclaves, against a nitro-cli that starts nothing.
 
-What it starts is never observed here: that would dial vsock. tests/parent/lifecycle has the rest of such a life.
+What it starts is never observed here: that would dial vsock. tests/parent/lifecycle has the rest of such a life, and
+tests/boot/inside/test_nitro.py the whole of it, in a machine whose vsock is ours.
 """
 
 import json

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from strongroom.simulator.part import Part
+
 SUPERVISOR = """
 import sys, time
 from pathlib import Path
@@ -25,6 +27,16 @@ def exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_full_disk_ends_no_part(tmp_path: Path) -> None:
+    (tmp_path / "proxy.log").symlink_to("/dev/full")
+    part = Part("proxy", "proxy", ["--listen=unix:proxy.sock", "--allow=kms.example:443=127.0.0.1:9"], folder=tmp_path)
+    try:
+        part.wait_announced(30)
+        assert not part.ended
+    finally:
+        part.stop()
 
 
 def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path) -> None:

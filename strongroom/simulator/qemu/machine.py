@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enclave.addresses import PROXY_PORT
+from strongroom.simulator.console import last_lines
 from strongroom.simulator.part import Part, PartFailed
 from strongroom.simulator.qemu.boot_files import BootFiles, extract
 from strongroom.simulator.qemu.command import Hardware, qemu_command, require_qemu
-from strongroom.simulator.qemu.console import last_lines
 from strongroom.simulator.qemu.heartbeat import PORT as HEARTBEAT_PORT
 from strongroom.simulator.qemu.heartbeat import Heartbeat
 from strongroom.simulator.running import Running

@@ -1,4 +1,4 @@
-"""What a machine's console showed last: the guest's own words, so bounded, and without what commands a terminal."""
+"""What a console or a log showed last: a guest's own words too, so bounded, and without what commands a terminal."""
 
 import os
 from pathlib import Path

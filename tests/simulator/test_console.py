@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.simulator.qemu.console import last_lines
+from strongroom.simulator.console import last_lines
 
 
 @pytest.fixture
