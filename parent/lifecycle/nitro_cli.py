@@ -6,10 +6,10 @@ from typing import TypeVar
 
 import msgspec
 
-from parent.lifecycle.bounded import Ended, OutOfBounds, run_bounded
 from parent.lifecycle.errors import LauncherMissing, LaunchFailed
 from parent.lifecycle.launcher import Launched, Order
 from parent.lifecycle.nitro_errors import failure
+from strongroom.foreign.bounded import Ended, OutOfBounds, run_bounded
 from strongroom.transport.addresses import VsockAddress
 
 PROGRAM = "nitro-cli"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from strongroom.foreign.started import started
 from strongroom.image.errors import ProgramFailed, ProgramMissing
-from strongroom.image.processes import started
 
 _PACKAGES = {"dpkg-deb": "dpkg", "apt-get": "apt", "apt-cache": "apt"}  # the others are called like their program
 _QUOTED_LINES = 5
