@@ -14,7 +14,7 @@ def test_the_command() -> None:
     command = qemu_command(FILES, Hardware(1536, 2), vsock="v.sock", nsm="n.sock")
     options = " ".join(command)
     assert options.startswith("setpriv --pdeathsig KILL -- qemu-system-x86_64 -nodefaults -no-user-config -no-reboot ")
-    assert " -accel tcg " in options
+    assert " -accel tcg,thread=single " in options
     assert "kvm" not in options
     assert " -m 1536M -object memory-backend-memfd,id=memory,share=on,size=1536M " in options
     assert " -kernel /f/kernel -initrd /f/ramdisk " in options
