@@ -97,30 +97,26 @@ def _wheel_purl(wheel: Wheel) -> PackageURL:
 
 
 def _wheel(wheel: Wheel) -> Component:
-    purl = _wheel_purl(wheel)
-    return Component(
-        type=ComponentType.LIBRARY,
-        name=wheel.name,
-        version=wheel.version,
-        bom_ref=str(purl),
-        purl=purl,
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheel.sha256)],
-        licenses=_licences(wheel),
-        properties=[Property(name="strongroom:wheel", value=wheel.file_name)],
-    )
+    return _library(_wheel_purl(wheel), wheel.sha256, ("strongroom:wheel", wheel.file_name), _licences(wheel))
 
 
 def _deb(deb: Deb) -> Component:
     qualifiers = {"arch": deb.architecture, "distro": _SUITE}
     purl = PackageURL("deb", "debian", deb.name, deb.version, qualifiers)
+    return _library(purl, deb.sha256, ("strongroom:deb", deb.file_name))
+
+
+def _library(purl: PackageURL, sha256: str, file: tuple[str, str], licences: Sequence[License] = ()) -> Component:
+    kind, name = file
     return Component(
         type=ComponentType.LIBRARY,
-        name=deb.name,
-        version=deb.version,
+        name=purl.name,
+        version=purl.version,
         bom_ref=str(purl),
         purl=purl,
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=deb.sha256)],
-        properties=[Property(name="strongroom:deb", value=deb.file_name)],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)],
+        licenses=licences,
+        properties=[Property(name=kind, value=name)],
     )
 
 
