@@ -12,7 +12,7 @@ import pytest
 
 from strongroom.image import cpio
 from strongroom.simulator.part import Part
-from strongroom.simulator.qemu.command import unmeasured
+from strongroom.simulator.qemu.command import EMULATED, unmeasured
 from strongroom.simulator.qemu.heartbeat import PORT, Heartbeat
 from strongroom.simulator.sockets import machine_port
 from tests.boot.appliance import CPUS, MEMORY_MIB
@@ -60,7 +60,7 @@ def _run(eif: Path, folder: Path) -> str:
     command = [
         *("setpriv", "--pdeathsig", "KILL", "--", str(QEMU)),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-machine", machine, "-accel", "tcg", "-cpu", "max", "-smp", str(CPUS), "-m", f"{MEMORY_MIB}M"),
+        *("-machine", machine, "-accel", EMULATED, "-cpu", "max", "-smp", str(CPUS), "-m", f"{MEMORY_MIB}M"),
         *("-kernel", str(eif), "-append", unmeasured()),
         *("-chardev", "socket,id=vsock,path=vsock-device.sock"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),

@@ -14,7 +14,7 @@ _UNMEASURED = "oops=panic clearcpuid=cx16"
 QEMU 7.2 emulates that with a wrong EFLAGS now and then, of which one boot in twenty died. NumPy cannot do without, and
 looks at the processor itself, which still has it.
 """
-_EMULATED = "tcg,thread=single"
+EMULATED = "tcg,thread=single"
 """All CPUs in one thread of the host: with one each, a CPU now and then runs code that another has just patched, and
 the kernel dies of the breakpoint (`Oops: int3` in sched_clock_cpu; a sixth longer until it is ready).
 """
@@ -64,7 +64,7 @@ def bare_machine(files: BootFiles, hardware: Hardware) -> list[str]:
     return [
         *("setpriv", "--pdeathsig", "KILL", "--", _PROGRAM),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-machine", "microvm,acpi=on,memory-backend=memory", "-accel", _EMULATED, "-cpu", "max"),
+        *("-machine", "microvm,acpi=on,memory-backend=memory", "-accel", EMULATED, "-cpu", "max"),
         *("-smp", str(hardware.cpus), "-m", f"{hardware.memory_mib}M", "-object", memory),
         *("-kernel", str(files.kernel), "-initrd", str(files.ramdisk), "-append", _append(files.command_line)),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
